@@ -1,0 +1,93 @@
+"""The settings; the only reader and writer of the environment."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Every setting, from `PIXELPIPE_*` in the environment or from keyword arguments.
+
+    Names that the service before this one used (`PORT`, `WORKERS_COUNT`) work as well; where both
+    are set, `PIXELPIPE_*` wins.
+
+    Raises:
+        pydantic.ValidationError: One error that names every bad setting.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="PIXELPIPE_", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        3000,
+        validation_alias=AliasChoices("PIXELPIPE_PORT", "PORT"),
+        description="Port to listen on; 0 takes any free one.",
+    )
+    data_dir: Path = Field(Path("data"), description="Folder for blobs.")
+    workers: Annotated[int, Field(ge=1, le=512)] | None = Field(
+        None,
+        validation_alias=AliasChoices("PIXELPIPE_WORKERS", "WORKERS_COUNT"),
+        description="Worker processes; default: the CPUs that the process may use.",
+    )
+    arena_bytes: Annotated[int, Field(ge=16 * MIB)] | None = Field(
+        None,
+        description="Shared memory for pixels; default: the smaller of a quarter of memory and "
+        "80 % of /dev/shm.",
+    )
+    max_upload_bytes: Annotated[int, Field(ge=1)] = Field(
+        32 * MIB, description="Largest upload in bytes."
+    )
+    max_pixels: Annotated[int, Field(ge=1)] = Field(
+        50_000_000, description="Most pixels that a source or a variant may have."
+    )
+    max_side_px: Annotated[int, Field(ge=1, le=65535)] = Field(
+        16384, description="Longest side that a source or a variant may have."
+    )
+    max_variants: Annotated[int, Field(ge=1)] = Field(
+        100, description="Most variants that one job may ask for."
+    )
+    queue_limit: Annotated[int, Field(ge=1)] = Field(
+        1000, description="Jobs that may wait; past it the answer is 503."
+    )
+    history_limit: Annotated[int, Field(ge=1)] = Field(
+        10_000, description="Ended jobs that are remembered; the oldest are forgotten first."
+    )
+    task_deadline_s: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="Seconds that one decode or variant may take before its worker is killed."
+    )
+    drain_s: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="Seconds that running jobs get to finish when the server is told to stop."
+    )
+    heartbeat_s: Annotated[float, Field(gt=0)] = Field(
+        15.0, description="Seconds between comments on a quiet event stream."
+    )
+    poison_s: Annotated[float, Field(ge=0)] = Field(
+        3600.0, description="Seconds for which a source that crashed the decoder is refused."
+    )
+    arena_idle_s: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="Seconds after which idle shared memory is given back to the system."
+    )
+    presets_file: Path | None = Field(
+        None, description="TOML file of presets that add to, or replace, the built-in ones."
+    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Log level.")
+
+
+def prepare_codec_environment(settings: Settings) -> None:
+    """Put OpenCV's limits where it reads them: in the environment, before its import.
+
+    Call before the forkserver starts; threads of BLAS would not survive its forks.
+    """
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_pixels)
+    os.environ["OPENCV_IO_MAX_IMAGE_WIDTH"] = str(settings.max_side_px)
+    os.environ["OPENCV_IO_MAX_IMAGE_HEIGHT"] = str(settings.max_side_px)
+    os.environ["OPENCV_LOG_LEVEL"] = "OFF"
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.environ["OMP_NUM_THREADS"] = "1"
