@@ -1,0 +1,1 @@
+"""What a file is: pure Python over bytes, run before any codec sees them."""

@@ -1,0 +1,43 @@
+"""What the probe found out about a source."""
+
+from dataclasses import dataclass
+
+from pixelpipe.formats.registry import Format
+
+_SIDEWAYS = frozenset({5, 6, 7, 8})
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """A source's header, read without a codec.
+
+    Attributes:
+        format: Decided by content.
+        stored_width: Columns as stored, before orientation.
+        stored_height: Rows as stored.
+        channels: What the decoded pixels will have: 1 gray, 3 BGR, 4 BGRA.
+        bit_depth: Bits per channel as stored.
+        orientation: EXIF orientation, 1 to 8; 1 is upright.
+    """
+
+    format: Format
+    stored_width: int
+    stored_height: int
+    channels: int
+    bit_depth: int
+    orientation: int
+
+    @property
+    def width(self) -> int:
+        """Width of the upright picture in pixels."""
+        return self.stored_height if self.orientation in _SIDEWAYS else self.stored_width
+
+    @property
+    def height(self) -> int:
+        """Height of the upright picture in pixels."""
+        return self.stored_width if self.orientation in _SIDEWAYS else self.stored_height
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the decoded pixels carry alpha."""
+        return self.channels == 4  # noqa: PLR2004 - BGRA
