@@ -1,0 +1,1 @@
+"""What is asked for: specs, presets, and the plan that they become."""
