@@ -1,0 +1,1 @@
+"""Shared memory, worker processes and what runs where."""

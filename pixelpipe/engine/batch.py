@@ -1,0 +1,94 @@
+"""One batch on one worker: turns what the worker does into what happens to the job."""
+
+from typing import Protocol
+
+from pixelpipe.engine.attempts import Cause
+from pixelpipe.engine.protocol import Batch
+from pixelpipe.engine.replies import Decoded, FailedReply, MadeReply
+from pixelpipe.engine.work import Encoded, Work
+from pixelpipe.errors import PixelPipeError
+
+
+class Owner(Protocol):
+    """What a running batch needs of the engine."""
+
+    def pixels_ready(self, work: Work) -> None:
+        """The decode is done."""
+
+    def deliver(self, work: Work, index: int, encoded: Encoded) -> None:
+        """A variant is made."""
+
+    def fail_task(self, work: Work, index: int, error: PixelPipeError) -> None:
+        """A task has failed for good."""
+
+    def fail_decode(self, work: Work, error: PixelPipeError) -> None:
+        """The decode has failed for good."""
+
+    def error_of(self, reply: FailedReply) -> PixelPipeError:
+        """The error that a worker told of."""
+
+    def task_lost(self, work: Work, index: int, cause: Cause) -> None:
+        """The worker died over the task."""
+
+    def decode_lost(self, work: Work, cause: Cause) -> None:
+        """The worker died over the decode."""
+
+    def batch_over(self, work: Work) -> None:
+        """The worker has nothing to do with the job any more."""
+
+
+class RunningBatch:
+    """The assignment of one worker to one job; see `handle.Assignment`."""
+
+    def __init__(self, owner: Owner, work: Work, batch: Batch, tasks: tuple[int, ...]) -> None:
+        self.batch = batch
+        self.work = work
+        self.inline_limit = work.inline_limit
+        self._owner = owner
+        self._tasks = tasks
+
+    def started(self, step: int | None) -> None:
+        """Count the attempt."""
+        if step is None:
+            self.work.decode_attempts.start()
+            return
+        index = self._tasks[step]
+        self.work.sink.task_started(index, self.work.attempts[index].start())
+
+    def codec_called(self) -> None:
+        """Count the decode."""
+        self.work.sink.decode_called()
+
+    def decoded(self, reply: Decoded) -> None:
+        """Let the job's other tasks go to other workers."""
+        self.work.sink.decoded(reply.decode_ms)
+        self._owner.pixels_ready(self.work)
+
+    def made(self, step: int, reply: MadeReply, inline: bytes) -> None:
+        """Hand the variant on."""
+        index = self._tasks[step]
+        content = memoryview(inline) if inline else self.work.output_view(index, reply.size)
+        encoded = Encoded(content, reply.sha256, reply.process_ms, reply.encode_ms)
+        self._owner.deliver(self.work, index, encoded)
+
+    def failed(self, step: int | None, reply: FailedReply) -> None:
+        """Settle what failed."""
+        error = self._owner.error_of(reply)
+        if step is None:
+            self._owner.fail_decode(self.work, error)
+        else:
+            self._owner.fail_task(self.work, self._tasks[step], error)
+
+    def ended(self) -> None:
+        """The worker is free."""
+        self._owner.batch_over(self.work)
+
+    def died(self, step: int | None, cause: Cause) -> None:
+        """Give back what was not started, and account for what was."""
+        if step is None:
+            self.work.requeue(self._tasks)
+            self._owner.decode_lost(self.work, cause)
+        else:
+            self.work.requeue(self._tasks[step + 1 :])
+            self._owner.task_lost(self.work, self._tasks[step], cause)
+        self._owner.batch_over(self.work)

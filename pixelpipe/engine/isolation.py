@@ -1,0 +1,38 @@
+"""What a worker gives up at its start, so that its end leaves nothing."""
+
+import ctypes
+import os
+import resource
+import signal
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent() -> None:
+    """Have the kernel SIGKILL this process when the one that forked it ends (prctl(2))."""
+    if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+
+
+def ignore_terminal() -> None:
+    """Leave Ctrl-C to the server, which ends its workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def no_core_dumps() -> None:
+    """Keep other people's pixels out of core files."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def close_inherited(keep: int) -> None:
+    """Close every descriptor but `keep`; the standard three become /dev/null.
+
+    The forkserver's life line is among them: while a worker held it, the forkserver would outlive
+    a killed server.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    os.closerange(3, keep)
+    os.closerange(keep + 1, os.sysconf("SC_OPEN_MAX"))

@@ -1,0 +1,126 @@
+"""What server and workers say to each other: frames of JSON over a private channel.
+
+A frame is a big-endian 32-bit length and that many bytes of JSON. A reply that says `inline: n`
+is followed by n raw bytes. Standard library only, for both sides; how the server checks what it
+gets is in `replies`.
+"""
+
+import json
+import socket
+import struct
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pixelpipe.formats.registry import Format
+from pixelpipe.recipes.task import Canvas, Decode, QuadBlur, Rect, Task
+
+MAX_REPLY_BYTES = 16 * 1024
+MEMORY_EXIT = 77
+
+LENGTH = struct.Struct(">I")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of the arena, in bytes."""
+
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class MakeStep:
+    """Make one variant. `output` is where its bytes may go; too many go through the channel."""
+
+    ticket: int
+    task: Task
+    output: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Steps of one job for one worker, done in order, each answered by a reply.
+
+    Attributes:
+        job: Number of the job in this engine; what a worker remembers of a job ends with it.
+        decode: How the source becomes, or became, the pixels.
+        pixels: Where they are.
+        decode_ticket: Ticket of the decode, when it is part of the batch.
+        source: Where the source's bytes are, when it is.
+        source_bytes: How many.
+        steps: The variants to make.
+    """
+
+    job: int
+    decode: Decode
+    pixels: Span
+    decode_ticket: int | None
+    source: Span | None
+    source_bytes: int
+    steps: tuple[MakeStep, ...]
+
+
+def frame(message: dict[str, Any]) -> bytes:
+    """The message as it goes over the channel."""
+    body = json.dumps(message, separators=(",", ":")).encode()
+    return LENGTH.pack(len(body)) + body
+
+
+def encode_batch(batch: Batch) -> bytes:
+    """The batch as a frame."""
+    return frame(asdict(batch))
+
+
+def decode_batch(message: dict[str, Any]) -> Batch:
+    """The batch of a frame's JSON; it comes from the server and is trusted."""
+    decode = dict(message["decode"])
+    return Batch(
+        job=message["job"],
+        decode=Decode(**decode | {"format": Format(decode["format"])}),
+        pixels=Span(**message["pixels"]),
+        decode_ticket=message["decode_ticket"],
+        source=Span(**message["source"]) if message["source"] else None,
+        source_bytes=message["source_bytes"],
+        steps=tuple(_step(step) for step in message["steps"]),
+    )
+
+
+def _step(step: dict[str, Any]) -> MakeStep:
+    output = step["output"]
+    return MakeStep(step["ticket"], _task(step["task"]), Span(**output) if output else None)
+
+
+def _task(fields: dict[str, Any]) -> Task:
+    red, green, blue, alpha = fields["background"]
+    return Task(
+        **fields
+        | {
+            "region": Rect(**fields["region"]),
+            "canvas": Canvas(**fields["canvas"]) if fields["canvas"] else None,
+            "quad": QuadBlur(**fields["quad"]) if fields["quad"] else None,
+            "background": (red, green, blue, alpha),
+            "format": Format(fields["format"]),
+        }
+    )
+
+
+def read_frame(channel: socket.socket) -> dict[str, Any] | None:
+    """The next message from a blocking socket; None at its end. For the worker's side."""
+    head = _read_exactly(channel, LENGTH.size)
+    if head is None:
+        return None
+    body = _read_exactly(channel, LENGTH.unpack(head)[0])
+    if body is None:
+        return None
+    message: dict[str, Any] = json.loads(body)
+    return message
+
+
+def _read_exactly(channel: socket.socket, count: int) -> bytes | None:
+    received = bytearray()
+    while len(received) < count:
+        chunk = channel.recv(count - len(received))
+        if not chunk:
+            return None
+        received += chunk
+    return bytes(received)

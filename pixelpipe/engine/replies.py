@@ -1,0 +1,110 @@
+"""The server's side of replies: nothing from a worker is believed before it is checked here."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from pixelpipe.engine.protocol import LENGTH, MAX_REPLY_BYTES
+
+Ticket = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0, le=2**48)]
+Milliseconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+
+class ProtocolFaultError(Exception):
+    """A worker sent what it must not; it is not to be trusted again."""
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    ticket: Ticket
+
+
+class CodecCalled(_Reply):
+    """The codec is about to be called for the source; the count is kept at that only call."""
+
+    outcome: Literal["codec-called"]
+    decodes: Literal[1]
+
+
+class Decoded(_Reply):
+    """The pixels are in their lease."""
+
+    outcome: Literal["decoded"]
+    decode_ms: Milliseconds
+
+
+class MadeReply(_Reply):
+    """A variant is encoded: in its output span, or in the `inline` bytes behind the frame."""
+
+    outcome: Literal["made"]
+    size: Annotated[int, Field(ge=1, le=2**40)]
+    inline: Count
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    process_ms: Milliseconds
+    encode_ms: Milliseconds
+
+
+class FailedReply(_Reply):
+    """The step ended with an error of the source or of the program; the worker is well."""
+
+    outcome: Literal["failed"]
+    slug: Literal["damaged-image", "image-too-small", "internal"]
+    detail: Annotated[str, Field(max_length=8000)]
+
+
+Reply = CodecCalled | Decoded | MadeReply | FailedReply
+_REPLY: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="outcome")])
+
+
+class ReplyReader:
+    """Bytes in, replies out; bounded, and never waiting for anything."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._waiting: MadeReply | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take in what came over the channel."""
+        self._buffer += data
+
+    def next(self, inline_limit: int) -> tuple[Reply, bytes] | None:
+        """The next whole reply and the bytes behind it; None until more comes.
+
+        Args:
+            inline_limit: Most bytes that may follow a frame.
+
+        Raises:
+            ProtocolFaultError: What came is no reply.
+        """
+        if self._waiting is None:
+            reply = self._next_frame()
+            if not isinstance(reply, MadeReply) or not reply.inline:
+                return None if reply is None else (reply, b"")
+            if reply.inline != reply.size or reply.inline > inline_limit:
+                raise ProtocolFaultError(f"{reply.inline} inline bytes")
+            self._waiting = reply
+        if len(self._buffer) < self._waiting.inline:
+            return None
+        made, self._waiting = self._waiting, None
+        return made, self._cut(made.inline)
+
+    def _next_frame(self) -> Reply | None:
+        if len(self._buffer) < LENGTH.size:
+            return None
+        length = LENGTH.unpack_from(self._buffer)[0]
+        if length > MAX_REPLY_BYTES:
+            raise ProtocolFaultError(f"a reply of {length} bytes")
+        if len(self._buffer) < LENGTH.size + length:
+            return None
+        body = self._cut(LENGTH.size + length)[LENGTH.size :]
+        try:
+            return _REPLY.validate_json(body)
+        except ValidationError as error:
+            raise ProtocolFaultError("a reply that is none") from error
+
+    def _cut(self, count: int) -> bytes:
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken

@@ -1,0 +1,213 @@
+"""One job inside the engine: its memory, and how far it has come."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from pixelpipe.engine.arena import Lease, Region
+from pixelpipe.engine.attempts import Attempts
+from pixelpipe.engine.pages import page_aligned
+from pixelpipe.engine.protocol import Span
+from pixelpipe.errors import ExceedsMemoryError, PixelPipeError
+from pixelpipe.recipes.cost import cost_ms, encoded_bound_bytes, expected_bytes
+from pixelpipe.recipes.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A finished variant, as its worker reported it.
+
+    Attributes:
+        content: The encoded bytes; gone once `Sink.task_made` returns.
+        sha256: Their digest, computed by the worker.
+    """
+
+    content: memoryview
+    sha256: str
+    process_ms: float
+    encode_ms: float
+
+
+class Sink(Protocol):
+    """Who is told how the work goes on, on the event loop; a task is named by its index."""
+
+    def decode_called(self) -> None:
+        """The codec is being called for the source: one more decode."""
+
+    def decoded(self, decode_ms: float) -> None:
+        """The pixels are there."""
+
+    def task_started(self, index: int, attempt: int) -> None:
+        """A worker works on the task."""
+
+    def task_retrying(self, index: int, strikes: int, error: PixelPipeError) -> None:
+        """The task's worker was lost; it will be started again."""
+
+    async def task_made(self, index: int, encoded: Encoded) -> None:
+        """The variant is made; what is raised here fails the task.
+
+        Raises:
+            PixelPipeError: It could not be kept.
+        """
+
+    def task_failed(self, index: int, strikes: int, error: PixelPipeError) -> None:
+        """The task has failed for good."""
+
+    def decode_struck_out(self) -> None:
+        """The source killed two workers in the decoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the engine is asked to do.
+
+    Attributes:
+        plan: One decode and its tasks.
+        source: The lease that holds the source's bytes; the engine takes it over.
+        source_bytes: How many of them.
+        load: Fills a view of that length with the source again. Given, the engine returns the
+            lease of a job that has to wait; without, the lease is kept.
+    """
+
+    plan: Plan
+    source: Lease
+    source_bytes: int
+    load: Callable[[memoryview], Awaitable[None]] | None
+
+
+class Stage(Enum):
+    """Where a job is in the engine."""
+
+    WAITING = "waiting for memory"
+    PREPARING = "its source is being read"
+    READY = "to be decoded"
+    DECODING = "being decoded"
+    DECODED = "its tasks can run"
+    ENDED = "settled"
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """A job inside the engine.
+
+    Attributes:
+        pending: Tasks that may be given to a worker, the costliest first.
+        unsettled: Tasks that are neither delivered nor failed.
+        source_gone: Whether the source's bytes have to be read again.
+        holds: Batches that run and variants being delivered; both still use its memory.
+    """
+
+    number: int
+    order: Order
+    sink: Sink
+    source: Lease | None
+    stage: Stage = Stage.WAITING
+    pixels: Lease | None = None
+    outputs: Lease | None = None
+    source_gone: bool = False
+    decode_attempts: Attempts = field(default_factory=Attempts)
+    attempts: list[Attempts] = field(init=False)
+    costs_ms: list[float] = field(init=False)
+    pending: list[int] = field(init=False)
+    unsettled: set[int] = field(init=False)
+    holds: int = 0
+    _slots: list[Span] = field(init=False)
+
+    def __post_init__(self) -> None:
+        tasks = self.order.plan.tasks
+        self.attempts = [Attempts() for _ in tasks]
+        self.costs_ms = [cost_ms(task, self.order.plan.decode) for task in tasks]
+        self.unsettled = set(range(len(tasks)))
+        self._slots = _laid_out(expected_bytes(task) for task in tasks)
+        self.pending = []
+        self.requeue(self.unsettled)
+
+    @property
+    def pending_ms(self) -> float:
+        """What the pending tasks are expected to cost."""
+        return sum(self.costs_ms[index] for index in self.pending)
+
+    @property
+    def inline_limit(self) -> int:
+        """Most bytes that any of its tasks may encode to."""
+        plan = self.order.plan
+        return max(encoded_bound_bytes(task, plan.decode.channels) for task in plan.tasks)
+
+    def requeue(self, indexes: Iterable[int]) -> None:
+        """Let these tasks be given out again, unless they are settled."""
+        self.pending.extend(index for index in indexes if index in self.unsettled)
+        self.pending.sort(key=lambda index: -self.costs_ms[index])
+
+    def take_memory(self, region: Region) -> bool:
+        """Take every lease that it needs at once, or none."""
+        sizes = _needs(self.order.plan, self.order.source_bytes, region.size, self._slots)
+        wanted = [size for size in sizes if size] if self.source is None else sizes[1:]
+        taken = [region.take(size) for size in wanted if size]
+        if None in taken:
+            for lease in taken:
+                if lease is not None:
+                    lease.release()
+            return False
+        leases = iter(taken)
+        self.source = self.source or next(leases)
+        self.pixels = next(leases)
+        self.outputs = next(leases, None)
+        return True
+
+    def output_span(self, index: int) -> Span | None:
+        """Where the task's encoded bytes may go; None when memory is too short for that."""
+        if self.outputs is None:
+            return None
+        slot = self._slots[index]
+        return Span(self.outputs.offset + slot.offset, slot.size)
+
+    def output_view(self, index: int, size: int) -> memoryview:
+        """The first `size` bytes of the task's output."""
+        assert self.outputs is not None, "an output was granted"
+        return self.outputs.view(self._slots[index].offset, size)
+
+    def release_source(self) -> None:
+        """Give the source's bytes back."""
+        if self.source is not None:
+            self.source.release()
+            self.source, self.source_gone = None, True
+
+    def release_buffers(self) -> None:
+        """Give back what the work is done in; nobody may use it any more."""
+        for lease in (self.pixels, self.outputs):
+            if lease is not None:
+                lease.release()
+        self.pixels = self.outputs = None
+
+
+def check_fits(plan: Plan, source_bytes: int, region: Region) -> None:
+    """Refuse what could not run even with the whole region to itself.
+
+    Raises:
+        ExceedsMemoryError: Named with its need and the limit.
+    """
+    need = page_aligned(source_bytes) + page_aligned(plan.decode.pixels_bytes)
+    if need > region.size:
+        raise ExceedsMemoryError(
+            f"The image needs {need} bytes of working memory; the server has {region.size}.",
+            need_bytes=need,
+            limit_bytes=region.size,
+        )
+
+
+def _needs(plan: Plan, source_bytes: int, room: int, slots: list[Span]) -> list[int]:
+    """Bytes for the source, the pixels and the outputs; 0 for outputs that would never fit."""
+    source, pixels = page_aligned(source_bytes), page_aligned(plan.decode.pixels_bytes)
+    outputs = slots[-1].offset + slots[-1].size
+    return [source, pixels, outputs if source + pixels + outputs <= room else 0]
+
+
+def _laid_out(sizes: Iterable[int]) -> list[Span]:
+    """One page-aligned span behind the other, so that each can be granted by itself."""
+    spans: list[Span] = []
+    offset = 0
+    for size in sizes:
+        spans.append(Span(offset, page_aligned(size)))
+        offset += spans[-1].size
+    return spans

@@ -1,0 +1,181 @@
+"""The worker: a function over shared memory.
+
+It reads batches from its channel, works on the ranges that it was granted, and replies per step.
+It opens no file and no connection. This is the only module of the engine that imports imaging;
+the forkserver preloads it, the server never does.
+"""
+
+import hashlib
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pixelpipe.engine import isolation, pages
+from pixelpipe.engine.arena import Window
+from pixelpipe.engine.protocol import (
+    MEMORY_EXIT,
+    Batch,
+    MakeStep,
+    Span,
+    decode_batch,
+    frame,
+    read_frame,
+)
+from pixelpipe.errors import PixelPipeError
+from pixelpipe.imaging import pipeline
+from pixelpipe.imaging.decode import decode
+from pixelpipe.imaging.picture import Picture
+
+_TRACE_CHARS = 1500
+
+
+class Worker:
+    """One worker's life over its channel and its window into the arena."""
+
+    def __init__(self, channel: socket.socket, window: Window) -> None:
+        self.channel = channel
+        self.window = window
+        self._job = 0
+        self._picture: Picture | None = None
+
+    def run(self) -> None:
+        """Work until the channel closes."""
+        while (message := read_frame(self.channel)) is not None:
+            self._batch(decode_batch(message))
+
+    def decode(self, batch: Batch, ticket: int) -> None:
+        """Decode the source into the pixels' lease.
+
+        Raises:
+            DamagedImageError: The codec refused it.
+        """
+        assert batch.source is not None, "a decode has a source"
+        source = self.bytes_at(batch.source)[: batch.source_bytes]
+        began = time.perf_counter()
+        decode(
+            source,
+            batch.decode,
+            self.pixels(batch),
+            # Told at once, not with the result: a worker that dies inside the codec has called it.
+            before_codec=lambda: self.reply(ticket, "codec-called", decodes=1),
+        )
+        self.reply(ticket, "decoded", decode_ms=_ms_since(began))
+
+    def make(self, picture: Picture, step: MakeStep) -> None:
+        """Make one variant and hand its bytes over.
+
+        Raises:
+            PixelPipeError: The task cannot be done.
+        """
+        made = pipeline.make(picture, step.task)
+        content = memoryview(made.content).cast("B")
+        size = len(content)
+        fits = step.output is not None and size <= step.output.size
+        if fits and step.output is not None:
+            self.window.buffer[step.output.offset : step.output.offset + size] = content
+        self.reply(
+            step.ticket,
+            "made",
+            size=size,
+            inline=0 if fits else size,
+            sha256=hashlib.sha256(content).hexdigest(),
+            process_ms=made.process_ms,
+            encode_ms=made.encode_ms,
+        )
+        if not fits:
+            self.channel.sendall(content)
+
+    def reply(self, ticket: int, outcome: str, **fields: float | str) -> None:
+        """Tell the server about a step."""
+        self.channel.sendall(frame({"ticket": ticket, "outcome": outcome, **fields}))
+
+    def pixels(self, batch: Batch) -> NDArray[np.uint8]:
+        """The job's pixels, a view into the arena: (height, width) or (height, width, channels)."""
+        plan = batch.decode
+        shape = (plan.height, plan.width, plan.channels)[: 2 if plan.channels == 1 else 3]
+        return self.bytes_at(batch.pixels)[: plan.pixels_bytes].reshape(shape)
+
+    def bytes_at(self, span: Span) -> NDArray[np.uint8]:
+        """A view into the arena, 1-D uint8."""
+        return np.frombuffer(self.window.buffer, np.uint8, span.size, span.offset)
+
+    def _batch(self, batch: Batch) -> None:
+        if batch.job != self._job:
+            self._picture, self._job = None, batch.job
+        if batch.decode_ticket is not None and not self._decoded(batch, batch.decode_ticket):
+            return
+        self.window.grant({_key(batch.pixels): pages.READ} | _outputs(batch))
+        if self._picture is None:
+            pixels = self.pixels(batch)
+            pixels.flags.writeable = False
+            self._picture = Picture(pixels, batch.decode)
+        for step in batch.steps:
+            self._attempt(step.ticket, partial(self.make, self._picture, step))
+
+    def _decoded(self, batch: Batch, ticket: int) -> bool:
+        assert batch.source is not None, "a decode has a source"
+        access = {_key(batch.source): pages.READ, _key(batch.pixels): pages.READ_WRITE}
+        self.window.grant(access)
+        return self._attempt(ticket, partial(self.decode, batch, ticket))
+
+    def _attempt(self, ticket: int, work: Callable[[], None]) -> bool:
+        try:
+            work()
+        except PixelPipeError as error:
+            self.reply(ticket, "failed", slug=error.slug, detail=error.detail)
+        except MemoryError:
+            os._exit(MEMORY_EXIT)
+        except Exception as error:  # noqa: BLE001 - a defect is told to the server, which logs it
+            if isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem:
+                os._exit(MEMORY_EXIT)
+            trace = traceback.format_exc()[-_TRACE_CHARS:]
+            self.reply(ticket, "failed", slug="internal", detail=trace)
+        else:
+            return True
+        return False
+
+
+def main(channel: socket.socket, arena: str) -> None:
+    """Be a worker until the server closes the channel. The target of the worker process."""
+    run(Worker, channel, arena)
+
+
+def run(kind: type[Worker], channel: socket.socket, arena: str) -> None:
+    """Give up what a worker must not have, say hello, work, and end without cleaning up."""
+    isolation.die_with_parent()
+    isolation.ignore_terminal()
+    isolation.no_core_dumps()
+    cv2.setNumThreads(1)
+    window = Window(arena)
+    # The mapping outlives its descriptor.
+    isolation.close_inherited(keep=channel.fileno())
+    _say_hello(channel)
+    kind(channel, window).run()
+    os._exit(0)
+
+
+def _say_hello(channel: socket.socket) -> None:
+    # The worker's own pidfd: the server could only open one by number, which might be another's
+    # by then.
+    pidfd = os.pidfd_open(os.getpid())
+    socket.send_fds(channel, [str(os.getppid()).encode()], [pidfd])
+    os.close(pidfd)
+
+
+def _key(span: Span) -> tuple[int, int]:
+    return span.offset, span.size
+
+
+def _outputs(batch: Batch) -> dict[tuple[int, int], int]:
+    return {_key(step.output): pages.READ_WRITE for step in batch.steps if step.output}
+
+
+def _ms_since(began: float) -> float:
+    return (time.perf_counter() - began) * 1000

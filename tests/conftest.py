@@ -1,0 +1,80 @@
+"""What tests of the running program share.
+
+Workers take half a second to start, so the tests of a module share one runtime, and one event
+loop with it. Tests that break things, or need other settings, open a runtime of their own.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from blockbuster import blockbuster_ctx
+from pytest_aiohttp import AiohttpClient, AiohttpServer
+
+from pixelpipe.config import Settings
+from pixelpipe.logs import configure_logs
+from pixelpipe.runtime import Runtime, open_runtime
+from tests.serving import Client, LiveServer, connected, small_settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    """Warnings and errors as the program logs them, in the report of a test that fails."""
+    configure_logs("warning")
+
+
+@pytest.fixture(autouse=True)
+def _loop_never_blocks() -> Iterator[None]:
+    """A call from PixelPipe's code that blocks the event loop fails the test."""
+    with blockbuster_ctx("pixelpipe") as guard:
+        # A traceback in the log shows lines of source; it is worth the reading.
+        guard.functions["os.stat"].can_block_in("linecache.py", ["checkcache", "updatecache"])
+        yield
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of the module's runtime; a module overrides the fixture for its own."""
+    return small_settings(tmp_path_factory.mktemp("data"))
+
+
+@pytest_asyncio.fixture(scope="module")
+async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
+    """The module's runtime; closing it fails if a lease of the arena is left."""
+    async with open_runtime(settings) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def client(
+    runtime: Runtime, aiohttp_server: AiohttpServer, aiohttp_client: AiohttpClient
+) -> Client:
+    """A client of a server over `runtime`, on a real port."""
+    return await connected(runtime, aiohttp_server, aiohttp_client)
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
+    """Start servers for one test; those that it leaves running have to end cleanly."""
+    servers: list[LiveServer] = []
+
+    def start(*options: str, **environment: str) -> LiveServer:
+        folder = tmp_path / f"data-{len(servers)}"
+        servers.append(LiveServer(folder, *options, **environment))
+        return servers[-1]
+
+    yield start
+    left = [server for server in servers if server.process.poll() is None]
+    codes = [server.terminate() for server in left]
+    for server in servers:
+        server.kill()
+    assert codes == [0] * len(left)
+
+
+@pytest.fixture(scope="module")
+def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server for the module's tests, which has to end cleanly."""
+    server = LiveServer(tmp_path_factory.mktemp("live") / "data")
+    yield server
+    assert server.terminate() == 0

@@ -1,0 +1,22 @@
+"""`pixelpipe serve` with workers that go wrong on demand; see `fault_workers`."""
+
+import sys
+
+
+def main() -> None:
+    """Serve; the arguments are the data folder and the deadline in seconds."""
+    import asyncio  # noqa: PLC0415 - workers import this module too
+    from pathlib import Path  # noqa: PLC0415
+
+    from pixelpipe.logs import configure_logs  # noqa: PLC0415
+    from pixelpipe.server.run import serve  # noqa: PLC0415
+
+    configure_logs("warning")
+    from tests.serving import small_settings  # noqa: PLC0415
+
+    settings = small_settings(Path(sys.argv[1]), port=0, task_deadline_s=float(sys.argv[2]))
+    asyncio.run(serve(settings, "tests.faults.fault_workers:main"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The server's own end, however it comes, leaves no process and no memory behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.photographs import photo_jpeg
+from tests.processes import alive, descendants
+
+HERE = Path(__file__).parent
+PATIENCE_S = 20.0
+GONE_S = 2.0
+WORKERS = 2
+
+
+def until(condition: Callable[[], bool], patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _segments(pids: set[int]) -> set[Path]:
+    """The arenas that these processes have mapped."""
+    found = set()
+    for pid in pids:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        found |= {Path(path) for path in re.findall(r"(/dev/shm/psm_\w+)", maps)}
+    return found
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "faulty_server.py"), str(tmp_path / "data"), "60"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(HERE.parents[1])},
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    yield process, line.split()[-1]
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def _submit_hanging_job(url: str) -> str:
+    specs = json.dumps([{"name": "hang", "resize": {"width": 50}}])
+    request = urllib.request.Request(
+        f"{url}/api/jobs?variants={urllib.parse.quote(specs)}", photo_jpeg(400, 300)
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+        job: dict[str, str] = json.load(response)
+    return f"{url}{job['links']['self']}"  # type: ignore[index]
+
+
+def _is_running(job_url: str) -> bool:
+    with urllib.request.urlopen(job_url, timeout=PATIENCE_S) as response:
+        job = json.load(response)
+    return bool(job["variants"][0]["state"] == "running")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_server_that_ends_during_hanging_tasks_leaves_nothing(
+    server: tuple[subprocess.Popen[str], str], number: signal.Signals
+) -> None:
+    process, url = server
+    for job_url in [_submit_hanging_job(url) for _ in range(WORKERS)]:
+        assert until(partial(_is_running, job_url), PATIENCE_S)
+    family = descendants(process.pid)
+    segments = _segments(family)
+    assert len(family) == 2 + WORKERS  # with the resource tracker and the forkserver
+    assert len(segments) == 1
+    if number is signal.SIGTERM:
+        process.send_signal(signal.SIGTERM)  # drains; the second ends it at once
+    process.send_signal(number)
+    process.wait(PATIENCE_S)
+    assert until(lambda: not any(alive(pid) for pid in family), GONE_S)
+    assert until(lambda: not any(segment.exists() for segment in segments), GONE_S)

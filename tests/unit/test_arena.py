@@ -1,0 +1,125 @@
+"""Leases of the arena, on a real segment."""
+
+import os
+from collections.abc import Iterator
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+
+import pytest
+
+from pixelpipe.engine.arena import Arena, LeaseLeakError, Region
+from pixelpipe.engine.pages import PAGE_BYTES
+from pixelpipe.errors import MemoryFullError
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@pytest.fixture
+def arena() -> Iterator[Arena]:
+    arena = Arena(4 * MIB, MIB)
+    yield arena
+    for lease in arena.leases:
+        lease.release()
+    arena.close()
+
+
+def _backed_bytes(arena: Arena) -> int:
+    return Path(f"/dev/shm/{arena.name}").stat().st_blocks * 512
+
+
+async def test_leases_are_whole_pages_from_the_bottom(arena: Arena) -> None:
+    first, second = arena.work.take(1), arena.work.take(PAGE_BYTES + 1)
+    assert first is not None
+    assert second is not None
+    assert (first.size, second.size) == (PAGE_BYTES, 2 * PAGE_BYTES)
+    assert second.offset == first.end
+    first.release()
+    assert arena.work.take(10) is not None
+    assert {lease.offset for lease in arena.leases} == {first.offset, second.offset}
+
+
+async def test_uploads_cannot_starve_work(arena: Arena) -> None:
+    assert arena.uploads.take(MIB) is not None
+    assert arena.uploads.take(1) is None
+    assert arena.work.take(3 * MIB) is not None
+
+
+async def test_a_lease_lives_until_its_last_holder(arena: Arena) -> None:
+    lease = arena.work.take(PAGE_BYTES)
+    assert lease is not None
+    lease.retain()
+    lease.release()
+    lease.view()[:3] = b"abc"
+    lease.release()
+    assert arena.leases == []
+    with pytest.raises(ValueError, match="outside the lease"):
+        lease.view()
+    with pytest.raises(ValueError, match="more often"):
+        lease.release()
+
+
+async def test_views_stay_inside_the_lease(arena: Arena) -> None:
+    lease = arena.work.take(PAGE_BYTES)
+    assert lease is not None
+    for start, size in [(0, PAGE_BYTES + 1), (1, PAGE_BYTES), (-1, 2)]:
+        with pytest.raises(ValueError, match="outside the lease"):
+            lease.view(start, size)
+
+
+async def test_pages_are_reserved_before_they_are_touched(arena: Arena) -> None:
+    lease = arena.work.take(MIB)
+    assert lease is not None
+    before = _backed_bytes(arena)
+    await arena.work.back(lease)
+    assert _backed_bytes(arena) - before == MIB
+
+
+async def test_a_full_system_is_an_error_and_not_a_signal(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    lease = arena.work.take(MIB)
+    assert lease is not None
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(MemoryFullError):
+        await arena.work.back(lease)
+
+
+async def test_idle_pages_go_back_to_the_system_and_used_ones_stay(arena: Arena) -> None:
+    low, high = arena.work.take(PAGE_BYTES), arena.work.take(2 * MIB)
+    assert low is not None
+    assert high is not None
+    await arena.work.back(high)
+    low.view()[:4] = b"kept"
+    high.release()
+    await arena.trim()  # the use of before still counts
+    assert _backed_bytes(arena) > 2 * MIB
+    await arena.trim()
+    assert _backed_bytes(arena) <= 2 * PAGE_BYTES
+    assert bytes(low.view(0, 4)) == b"kept"
+    again = arena.work.take(2 * MIB)
+    assert again is not None
+    await arena.work.back(again)
+    assert bytes(again.view(0, 4)) == bytes(4)
+
+
+async def test_waiters_hear_of_room(arena: Arena) -> None:
+    heard: list[Region] = []
+    arena.work.notify(lambda: heard.append(arena.work))
+    lease = arena.work.take(1)
+    assert lease is not None
+    lease.release()
+    assert heard == [arena.work]
+
+
+async def test_a_lease_left_at_the_end_is_an_error_and_the_segment_goes_all_the_same() -> None:
+    arena = Arena(MIB, MIB // 4)
+    assert arena.work.take(1) is not None
+    with pytest.raises(LeaseLeakError):
+        arena.close()
+    assert not Path(f"/dev/shm/{arena.name}").exists()
+    with pytest.raises(FileNotFoundError):
+        SharedMemory(arena.name)

@@ -1,0 +1,70 @@
+"""First fit, joining, growing."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixelpipe.engine.freelist import FreeList
+
+
+def test_takes_the_lowest_range_that_fits() -> None:
+    free = FreeList(0, 100)
+    assert [free.take(30), free.take(30), free.take(30)] == [0, 30, 60]
+    free.give(0, 30)
+    free.give(60, 30)
+    assert free.take(20) == 0
+    assert free.take(35) == 60
+
+
+def test_says_none_when_nothing_fits() -> None:
+    free = FreeList(0, 100)
+    assert free.take(101) is None
+    assert free.take(100) == 0
+    assert free.take(1) is None
+
+
+def test_joins_neighbours_on_both_sides() -> None:
+    free = FreeList(0, 90)
+    for _ in range(3):
+        free.take(30)
+    free.give(0, 30)
+    free.give(60, 30)
+    free.give(30, 30)
+    assert free.take(90) == 0
+
+
+def test_extends_only_into_free_room() -> None:
+    free = FreeList(0, 100)
+    free.take(10)
+    assert free.extend(10, 20)
+    assert free.top == 30
+    assert free.take(10) == 30
+    assert not free.extend(30, 1)
+
+
+def test_carves_out_everything_above_the_highest_use() -> None:
+    free = FreeList(0, 100)
+    free.take(10)
+    assert free.take_above(40) == 60
+    assert free.take(31) is None
+    free.give(40, 60)
+    assert free.take(90) == 10
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=60))
+def test_never_hands_out_a_byte_twice_and_loses_none(steps: list[tuple[bool, int]]) -> None:
+    free = FreeList(0, 128)
+    used: list[tuple[int, int]] = []
+    for take, number in steps:
+        if take:
+            start = free.take(number)
+            if start is not None:
+                assert start >= 0
+                assert start + number <= 128
+                assert all(start + number <= s or s + n <= start for s, n in used)
+                used.append((start, number))
+        elif used:
+            free.give(*used.pop(number % len(used)))
+        assert free.top == max((s + n for s, n in used), default=0)
+    for start, size in used:
+        free.give(start, size)
+    assert free.take(128) == 0
