@@ -1,0 +1,148 @@
+"""The public JSON of jobs and variants; the same in answers and in events."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from pixelpipe.formats.registry import Format
+from pixelpipe.jobs.model import Job, JobState, TaskState, Variant
+
+
+class SourceView(BaseModel):
+    """The uploaded image; width and height are those of the upright picture."""
+
+    name: str
+    format: Format
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
+class VariantView(BaseModel):
+    """One output; what is not known yet is null."""
+
+    name: str
+    state: TaskState
+    width: int
+    height: int
+    format: Format
+    bytes: int | None
+    sha256: str | None
+    attempts: int
+    reduced: bool
+    timings_ms: dict[str, float]
+    url: str | None
+    error: dict[str, Any] | None
+
+
+class Links(BaseModel):
+    """Where to go from here."""
+
+    self: str
+    events: str
+    archive: str | None
+
+
+class JobView(BaseModel):
+    """One upload and everything made of it."""
+
+    id: str
+    state: JobState
+    created_at: datetime
+    source: SourceView
+    decodes: int
+    variants: list[VariantView]
+    failures: list[dict[str, Any]]
+    timings_ms: dict[str, float]
+    links: Links
+
+
+class JobEventView(JobView):
+    """The data of a `job.*` event."""
+
+    job: str
+    seq: int
+
+
+class VariantEventView(VariantView):
+    """The data of a `variant.*` event."""
+
+    job: str
+    seq: int
+
+
+def job_url(job_id: str) -> str:
+    """The path of a job."""
+    return f"/api/jobs/{job_id}"
+
+
+def variant_url(job_id: str, name: str) -> str:
+    """The path of a variant's bytes."""
+    return f"{job_url(job_id)}/variants/{name}"
+
+
+def _variant_fields(job: Job, variant: Variant) -> dict[str, Any]:
+    task = variant.task
+    made = variant.state is TaskState.COMPLETED
+    return {
+        "name": task.name,
+        "state": variant.state,
+        "width": task.output_width,
+        "height": task.output_height,
+        "format": task.format,
+        "bytes": variant.size_bytes,
+        "sha256": variant.sha256,
+        "attempts": variant.attempts,
+        "reduced": task.reduced,
+        "timings_ms": _rounded(variant.timings_ms),
+        "url": variant_url(job.id, task.name) if made else None,
+        "error": variant.problem,
+    }
+
+
+def _job_fields(job: Job) -> dict[str, Any]:
+    source = job.source
+    return {
+        "id": job.id,
+        "state": job.state,
+        "created_at": job.created_at,
+        "source": SourceView(
+            name=source.name,
+            format=source.format,
+            width=source.width,
+            height=source.height,
+            bytes=source.size_bytes,
+            sha256=source.sha256,
+        ),
+        "decodes": job.decodes,
+        "variants": [variant_view(job, v) for v in job.variants],
+        "failures": job.failures,
+        "timings_ms": _rounded(job.timings_ms),
+        "links": Links(self=job_url(job.id), events=f"{job_url(job.id)}/events", archive=None),
+    }
+
+
+def _rounded(timings_ms: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in timings_ms.items()}
+
+
+def variant_view(job: Job, variant: Variant) -> VariantView:
+    """The public face of a task."""
+    return VariantView(**_variant_fields(job, variant))
+
+
+def job_view(job: Job) -> JobView:
+    """The public face of a job."""
+    return JobView(**_job_fields(job))
+
+
+def event_data(job: Job, variant: Variant | None) -> bytes:
+    """What an event of the job, or of one of its variants, carries; JSON in UTF-8."""
+    view: BaseModel
+    if variant is None:
+        view = JobEventView(**_job_fields(job), job=job.id, seq=job.seq)
+    else:
+        view = VariantEventView(**_variant_fields(job, variant), job=job.id, seq=job.seq)
+    return view.model_dump_json().encode()

@@ -1,0 +1,1 @@
+"""The ports of `pixelpipe.jobs` on one machine."""
