@@ -1,0 +1,44 @@
+"""One id and one line in the log for each request."""
+
+import secrets
+import time
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+REQUEST_ID_FIELD = "X-Request-Id"
+
+_REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+_CLIENT_GONE = 499  # nginx's number for a client that closed before the answer
+
+_log = structlog.get_logger(__name__)
+
+
+@web.middleware
+async def access(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id, in the log's context too, and log how it ended."""
+    request[_REQUEST_ID] = secrets.token_hex(8)
+    structlog.contextvars.bind_contextvars(request_id=request[_REQUEST_ID])
+    start = time.perf_counter()
+    status = _CLIENT_GONE
+    try:
+        response = await handler(request)
+        status = response.status
+    finally:
+        _log.info(
+            "request",
+            method=request.method,
+            path=request.rel_url.raw_path,
+            status=status,
+            ms=round((time.perf_counter() - start) * 1000, 1),
+        )
+    return response
+
+
+async def mark_response(request: web.Request, response: web.StreamResponse) -> None:
+    """Put on every answer what every answer has; runs before the headers go out."""
+    if request_id := request.get(_REQUEST_ID):
+        response.headers[REQUEST_ID_FIELD] = request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Server"] = "PixelPipe"

@@ -1,0 +1,121 @@
+"""`POST /api/files` and `POST /api/files/async`: the quad edge-blur of one picture, saved."""
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from pixelpipe.formats.registry import FORMATS, Format
+from pixelpipe.jobs.model import Job, TaskState, Variant
+from pixelpipe.jobs.submission import Submission
+from pixelpipe.jobs.views import SourceView, job_url, job_view, variant_url
+from pixelpipe.recipes.quadrants import quadrants
+from pixelpipe.server.answers import answer
+from pixelpipe.server.blobs import send_file
+from pixelpipe.server.context import RUNTIME
+from pixelpipe.server.preferences import MAX_WAIT_S, prefers
+from pixelpipe.server.problems import problem_response
+from pixelpipe.server.single import flat_spec
+from pixelpipe.server.upload import received
+from pixelpipe.server.variants import variant_headers
+
+_NAME = "quad"
+_FIELDS = ("band_px", "sigma", "format", "quality")
+
+
+class RectView(BaseModel):
+    """A rectangle in pixels, from the top left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class ResultView(BaseModel):
+    """The saved picture."""
+
+    url: str
+    format: Format
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
+class FileView(BaseModel):
+    """A picture whose inner edges were blurred, and how."""
+
+    id: str
+    source: SourceView
+    result: ResultView
+    quadrants: list[RectView]
+    band_px: int
+    sigma: float
+    timings_ms: dict[str, float]
+
+
+async def submit(request: web.Request) -> web.StreamResponse:
+    """Do the work and answer 201 with metadata, or with the picture where that is preferred.
+
+    Work that outlasts the longest wait goes on; the answer is then 202 with the job.
+    """
+    job = await _accept(request)
+    job = await request.app[RUNTIME].service.wait(job.id, MAX_WAIT_S)
+    (made,) = job.variants
+    if not job.ended:
+        return _accepted(job)
+    if made.state is not TaskState.COMPLETED:
+        return problem_response(job.failures[0])
+    location = {"Location": variant_url(job.id, _NAME), "Vary": "Accept"}
+    media_type = FORMATS[made.task.format].media_type
+    if not prefers(request.headers.get("Accept", ""), media_type, "application/json"):
+        return answer(_file_view(job, made), status=201, headers=location)
+    return await _send_picture(request, job, made, location)
+
+
+async def submit_async(request: web.Request) -> web.Response:
+    """Take the picture in and answer 202 with the job."""
+    return _accepted(await _accept(request))
+
+
+def _accepted(job: Job) -> web.Response:
+    return answer(job_view(job), status=202, headers={"Location": job_url(job.id)})
+
+
+async def _accept(request: web.Request) -> Job:
+    runtime = request.app[RUNTIME]
+    async with received(request, _FIELDS) as body:
+        spec = flat_spec({"name": _NAME, "quad": {}}, body.fields, runtime.settings)
+        return await runtime.service.accept(
+            Submission(body.upload, body.name, (spec,), body.receive_ms)
+        )
+
+
+async def _send_picture(
+    request: web.Request, job: Job, made: Variant, location: dict[str, str]
+) -> web.StreamResponse:
+    assert made.sha256 is not None
+    assert made.size_bytes is not None
+    headers = {**variant_headers(job, made, download=False), **location}
+    headers["Cache-Control"] = "no-store"  # it answers a POST; its own address may be cached
+    return await send_file(
+        request,
+        request.app[RUNTIME].service.blob_path(made.sha256),
+        range(made.size_bytes),
+        web.StreamResponse(status=201, headers=headers),
+    )
+
+
+def _file_view(job: Job, made: Variant) -> FileView:
+    task = made.task
+    assert task.quad is not None
+    view = job_view(job)
+    parts = quadrants(task.output_width, task.output_height)
+    return FileView(
+        id=job.id,
+        source=view.source,
+        result=ResultView.model_validate(view.variants[0], from_attributes=True),
+        quadrants=[RectView.model_validate(rect, from_attributes=True) for rect in parts],
+        band_px=task.quad.band_px,
+        sigma=task.quad.sigma,
+        timings_ms={**view.timings_ms, **view.variants[0].timings_ms},
+    )

@@ -1,0 +1,94 @@
+"""The parts of a multipart form, read one after the other, each within bounds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from pixelpipe.errors import EncodedBodyError, MalformedRequestError
+
+MAX_PARTS = 32
+MAX_FIELD_BYTES = 65536
+
+_CHUNK_BYTES = 65536
+_PLAIN = frozenset({"", "identity", "binary", "8bit", "7bit"})
+
+
+class Form:
+    """A form as it arrives."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._reader: MultipartReader | None = None
+        self._parts = 0
+
+    async def next_part(self) -> BodyPartReader | None:
+        """The next part, or None at the end; what was not read of the last one is skipped.
+
+        Raises:
+            MalformedRequestError: Broken, nested, or of more than `MAX_PARTS` parts.
+            EncodedBodyError: The part is compressed or otherwise encoded.
+        """
+        with _broken_is_malformed():
+            if self._reader is None:
+                self._reader = await self._request.multipart()
+            part = await self._reader.next()
+        if part is None:
+            return None
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise MalformedRequestError(f"The form has more than {MAX_PARTS} parts.")
+        if isinstance(part, MultipartReader):
+            raise MalformedRequestError("A part of the form is itself multipart; send plain parts.")
+        _refuse_encoded(part)
+        return part
+
+
+async def next_chunk(part: BodyPartReader) -> bytes:
+    """The next bytes of the part; it is at its end when `part.at_eof()` says so.
+
+    Raises:
+        MalformedRequestError: The form is broken.
+    """
+    with _broken_is_malformed():
+        return await part.read_chunk(_CHUNK_BYTES)
+
+
+async def text(part: BodyPartReader) -> str:
+    """The value of a text field.
+
+    Raises:
+        MalformedRequestError: Not UTF-8, or longer than `MAX_FIELD_BYTES`.
+    """
+    value = bytearray()
+    while not part.at_eof():
+        value += await next_chunk(part)
+        if len(value) > MAX_FIELD_BYTES:
+            raise MalformedRequestError(
+                f"The field {part.name!r} is longer than the {MAX_FIELD_BYTES} bytes allowed."
+            )
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise MalformedRequestError(f"The field {part.name!r} is not UTF-8.") from None
+
+
+def _refuse_encoded(part: BodyPartReader) -> None:
+    for field in ("Content-Encoding", "Content-Transfer-Encoding"):
+        encoding = part.headers.get(field, "").strip().lower()
+        if encoding not in _PLAIN:
+            raise EncodedBodyError(
+                f"A part of the form has {field}: {encoding[:40]}; send its bytes as they are."
+            )
+
+
+@contextmanager
+def _broken_is_malformed() -> Iterator[None]:
+    """Say of what aiohttp's parser raises, whatever its type, that the form is broken."""
+    try:
+        yield
+    except (ValueError, RuntimeError, HttpProcessingError, web.RequestPayloadError) as error:
+        raise MalformedRequestError(
+            "The multipart body is broken: it ends early or does not follow its boundary."
+        ) from error

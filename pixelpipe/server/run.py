@@ -1,0 +1,79 @@
+"""Serve until told to stop: the first signal drains, the second ends it at once."""
+
+import asyncio
+import logging
+import os
+import signal
+import warnings
+
+from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from pixelpipe.config import Settings
+from pixelpipe.engine.process import WORKER_MAIN
+from pixelpipe.runtime import open_runtime
+from pixelpipe.server.app import RUNNER_OPTIONS, make_app
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class ListenError(Exception):
+    """The address cannot be listened on; the message says which and why."""
+
+
+async def serve(settings: Settings, worker_main: str = WORKER_MAIN) -> None:
+    """Run the server until SIGINT or SIGTERM.
+
+    Raises:
+        ListenError: The port is taken, or the address is not this machine's.
+    """
+    _ignore_broken_clients()
+    told_to_stop = _watch_signals()
+    async with open_runtime(settings, worker_main) as runtime:
+        runner = web.AppRunner(
+            make_app(runtime), shutdown_timeout=settings.drain_s / 2, **RUNNER_OPTIONS
+        )
+        await runner.setup()
+        try:
+            url = await _listen(runner, settings)
+            print(f"PixelPipe listening on {url}", flush=True)  # noqa: T201 - for who started it
+            await told_to_stop.wait()
+        finally:
+            await runner.cleanup()
+
+
+def _ignore_broken_clients() -> None:
+    """Keep what clients send wrong out of the log; aiohttp would warn of it, traceback and all."""
+    warnings.simplefilter("ignore", BadContentDispositionHeader)
+    warnings.simplefilter("ignore", BadContentDispositionParam)
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def _watch_signals() -> asyncio.Event:
+    """An event that the first signal sets; the second ends the process, and its workers with it."""
+    told = asyncio.Event()
+
+    def on_signal(number: signal.Signals) -> None:
+        if told.is_set():
+            os._exit(128 + number)
+        told.set()
+
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, on_signal, number)
+    return told
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> str:
+    site = web.TCPSite(runner, settings.host, settings.port)
+    try:
+        await site.start()
+    except OSError as error:
+        reason = str(error.strerror).rpartition(": ")[2]  # asyncio puts the address before it
+        raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {reason}") from error
+    host, port = runner.addresses[0][:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,52 @@
+"""`POST /api/transform`: one picture in, one picture out, nothing stored."""
+
+from aiohttp import web
+
+from pixelpipe.config import Settings
+from pixelpipe.errors import MalformedRequestError
+from pixelpipe.formats.registry import FORMATS
+from pixelpipe.jobs.submission import Rendered, Submission
+from pixelpipe.recipes.spec import Spec
+from pixelpipe.server.context import RUNTIME
+from pixelpipe.server.fields import json_field
+from pixelpipe.server.single import PLACES, flat_spec, spec_at
+from pixelpipe.server.upload import received
+
+_NAME = "transform"
+
+
+async def transform(request: web.Request) -> web.Response:
+    """Answer with the picture that the spec asks for."""
+    runtime = request.app[RUNTIME]
+    async with received(request, ("spec", *PLACES)) as body:
+        spec = _spec(body.fields, runtime.settings)
+        rendered = await runtime.service.transform(
+            Submission(body.upload, body.name, (spec,), body.receive_ms)
+        )
+    return _picture(rendered)
+
+
+def _spec(fields: dict[str, str], settings: Settings) -> Spec:
+    """The one spec, from the field `spec` or from flat fields."""
+    if "spec" not in fields:
+        return flat_spec({"name": _NAME}, fields, settings)
+    if flat := sorted(PLACES.keys() & fields.keys()):
+        raise MalformedRequestError(
+            f"Give either 'spec' or single fields, not both; there is also {', '.join(flat)}."
+        )
+    raw = json_field(fields, "spec")
+    if isinstance(raw, dict):
+        raw = {"name": _NAME, **raw}
+    return spec_at("spec", raw, settings)
+
+
+def _picture(rendered: Rendered) -> web.Response:
+    timings = (f"{stage};dur={ms:.3f}" for stage, ms in rendered.timings_ms.items())
+    return web.Response(
+        body=rendered.content,
+        headers={
+            "Content-Type": FORMATS[rendered.format].media_type,
+            "ETag": f'"{rendered.sha256}"',
+            "Server-Timing": ", ".join(timings),
+        },
+    )

@@ -1,0 +1,54 @@
+"""`GET /api/jobs/{id}/variants/{name}`: the bytes of a variant."""
+
+from aiohttp import web
+
+from pixelpipe.errors import VariantNotFoundError, VariantNotReadyError
+from pixelpipe.formats.registry import FORMATS
+from pixelpipe.jobs.model import Job, TaskState, Variant
+from pixelpipe.server.blobs import send_blob
+from pixelpipe.server.context import RUNTIME
+from pixelpipe.server.names import content_disposition, variant_file_name
+from pixelpipe.server.problems import problem_response
+
+# A variant never changes, and nobody can guess its address.
+_IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+async def variant(request: web.Request) -> web.StreamResponse:
+    """The variant's bytes, or why there are none; `?download=1` asks browsers to save them."""
+    service = request.app[RUNTIME].service
+    job = await service.get(request.match_info["job_id"])
+    found = job.variant(request.match_info["name"])
+    if found is None:
+        names = ", ".join(v.task.name for v in job.variants)
+        raise VariantNotFoundError(f"This job has no such variant; it has {names}.")
+    if found.state is not TaskState.COMPLETED:
+        return _not_there(found)
+    assert found.sha256 is not None
+    assert found.size_bytes is not None
+    headers = variant_headers(job, found, download=request.query.get("download") == "1")
+    path = service.blob_path(found.sha256)
+    return await send_blob(request, path, found.sha256, found.size_bytes, headers)
+
+
+def variant_headers(job: Job, made: Variant, *, download: bool) -> dict[str, str]:
+    """What goes with the bytes of a variant: type, name and how long they may be kept."""
+    info = FORMATS[made.task.format]
+    file_name = variant_file_name(job.source.name, made.task.name, info.extension)
+    return {
+        "Content-Type": info.media_type,
+        "Cache-Control": _IMMUTABLE,
+        "Content-Disposition": content_disposition(
+            "attachment" if download else "inline", file_name
+        ),
+    }
+
+
+def _not_there(found: Variant) -> web.Response:
+    """409, with Retry-After as long as there is hope."""
+    name, state = found.task.name, found.state
+    if state in (TaskState.QUEUED, TaskState.RUNNING):
+        raise VariantNotReadyError(f"The variant {name} is still {state}.")
+    why = f": {found.problem['detail']}" if found.problem else "."
+    error = VariantNotReadyError(f"The variant {name} is {state}{why}")
+    return problem_response(error.problem())
