@@ -1,0 +1,50 @@
+const USUAL_PAUSE_S = 2;
+
+/**
+ * What went wrong, as the server says it (RFC 9457) or as the page found out itself.
+ *
+ * `retryable` is true where the same upload may well succeed later.
+ */
+export class Problem extends Error {
+  constructor({ title, detail, errors = [], retryable = false, retryAfter_s = null }) {
+    super(title);
+    this.title = title;
+    this.detail = detail;
+    this.errors = errors;
+    this.retryable = retryable;
+    this.retryAfter_s = retryAfter_s;
+  }
+}
+
+/** The problem in a finished request's answer; a body that is none still gives a sentence. */
+export function problemOfAnswer(status, body, retryAfter) {
+  const told = parsed(body);
+  return new Problem({
+    title: told.title ?? `The server answered ${status}`,
+    detail: told.detail ?? "It gave no further reason.",
+    errors: Array.isArray(told.errors) ? told.errors : [],
+    retryable: status >= 500,
+    retryAfter_s: status === 503 ? secondsOf(retryAfter) : null,
+  });
+}
+
+export function connectionProblem() {
+  return new Problem({
+    title: "The connection broke",
+    detail: "The server could not be reached, or it ended the connection before it answered.",
+    retryable: true,
+  });
+}
+
+/** Retry-After in seconds; as a date, or missing, it is taken for the usual pause. */
+function secondsOf(retryAfter) {
+  return /^\d+$/.test(retryAfter ?? "") ? Number(retryAfter) : USUAL_PAUSE_S;
+}
+
+function parsed(body) {
+  try {
+    return JSON.parse(body) ?? {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,45 @@
+/** The page's one event stream. */
+
+const EVENT_TYPES = [
+  "job.accepted",
+  "job.started",
+  "job.requeued",
+  "job.completed",
+  "job.partial",
+  "job.failed",
+  "job.cancelled",
+  "variant.started",
+  "variant.retrying",
+  "variant.completed",
+  "variant.failed",
+];
+
+const REOPEN_MS = 2000;
+
+/**
+ * Open the stream and keep it open for the life of the page.
+ *
+ * A dropped connection is EventSource's own affair: it comes back with Last-Event-ID. An answer
+ * other than 200 makes it give up for good; then it is opened anew, and what was missed has to be
+ * asked for, which is why `onOpen` is called at every opening.
+ *
+ * @param {(type: string, data: object) => void} onEvent
+ * @param {() => void} onOpen
+ * @param {(words: "live" | "reconnecting") => void} onState
+ */
+export function openStream({ onEvent, onOpen, onState }) {
+  const source = new EventSource("api/events");
+  for (const type of EVENT_TYPES) {
+    source.addEventListener(type, (event) => onEvent(type, JSON.parse(event.data)));
+  }
+  source.addEventListener("open", () => {
+    onState("live");
+    onOpen();
+  });
+  source.addEventListener("error", () => {
+    onState("reconnecting");
+    if (source.readyState === EventSource.CLOSED) {
+      setTimeout(openStream, REOPEN_MS, { onEvent, onOpen, onState });
+    }
+  });
+}

@@ -1,0 +1,86 @@
+import { element, setText } from "./element.js";
+import { shape } from "./frame.js";
+import { bytesInWords, durationInWords, sizeInWords, variantInWords } from "./words.js";
+
+const REDUCED =
+  "The source is too small for this size: the largest picture of that shape, never enlarged.";
+
+/** One variant: an empty frame of its shape, in which the picture appears. */
+export class Tile {
+  #photographName;
+  #frame = element("a", { className: "frame" });
+  #size = element("span", { className: "tile-size" });
+  #made = element("span", { className: "tile-made" });
+
+  constructor(name, photographName) {
+    this.#photographName = photographName;
+    const title = element("span", { className: "tile-name", title: name }, name);
+    const parts = [this.#frame, title, this.#size, this.#made];
+    this.node = element("li", { className: "tile", data: { name } }, ...parts);
+  }
+
+  /**
+   * @param {object} variant The variant's JSON.
+   * @param {object} [planned] The preset's variant of that name, for a size not yet known.
+   * @param {number} [sourceRatio] Width by height of the source.
+   */
+  show(variant, planned, sourceRatio) {
+    const width_px = variant.width ?? planned?.width;
+    const height_px = variant.height ?? planned?.height;
+    shape(this.#frame, width_px, height_px, sourceRatio);
+    this.#tellSize(width_px, height_px, variant.reduced);
+    const wasCompleted = this.node.dataset.state === "completed";
+    this.node.dataset.state = variant.state;
+    if (variant.state !== "completed") this.#wait(variant);
+    else if (!wasCompleted) this.#develop(variant);
+  }
+
+  #tellSize(width_px, height_px, reduced) {
+    this.#size.replaceChildren(sizeInWords(width_px, height_px));
+    if (!reduced) return;
+    this.#size.append(element("span", { className: "tag", title: REDUCED }, "reduced"));
+  }
+
+  #wait(variant) {
+    this.#frame.removeAttribute("href");
+    this.#frame.replaceChildren();
+    setText(this.#made, variantInWords(variant));
+    this.#made.title = variant.error?.detail ?? "";
+  }
+
+  #develop(variant) {
+    const picture = element("img", {
+      alt: `${variant.name} of ${this.#photographName}`,
+      decoding: "async",
+      loading: "lazy",
+      width: variant.width,
+      height: variant.height,
+    });
+    picture.addEventListener("load", () => picture.classList.add("developed"));
+    picture.src = variant.url;
+    this.#frame.replaceChildren(picture);
+    Object.assign(this.#frame, { href: variant.url, target: "_blank", rel: "noopener" });
+    this.#tellMaking(variant);
+  }
+
+  #tellMaking(variant) {
+    const { process = 0, encode = 0 } = variant.timings_ms;
+    const words = `${bytesInWords(variant.bytes)} · ${durationInWords(process + encode)}`;
+    const steps = `processed in ${durationInWords(process)}, encoded in ${durationInWords(encode)}`;
+    this.#made.title = `${variant.name}: ${steps}`;
+    this.#made.replaceChildren(words, this.#download(variant));
+  }
+
+  #download(variant) {
+    const stem = this.#photographName.replace(/\.[^.]*$/, "");
+    const extension = variant.format === "jpeg" ? "jpg" : variant.format;
+    return element("a", {
+      className: "download",
+      href: variant.url,
+      download: `${stem}-${variant.name}.${extension}`,
+      title: `Download ${variant.name}`,
+      "aria-label": `Download ${variant.name} of ${this.#photographName}`,
+      textContent: "↓",
+    });
+  }
+}
