@@ -1,0 +1,80 @@
+"""Requests that upload an image and wait for what becomes of it."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+
+from load import Reply
+
+WAIT_S = 60
+
+
+class UnfinishedError(Exception):
+    """A job was answered for, but ended otherwise than `completed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way to have an image processed.
+
+    Attributes:
+        path: Where to post.
+        status: The status of success.
+        made_bytes: From the body of the answer, the size of the pictures that were made.
+    """
+
+    path: str
+    status: int
+    made_bytes: Callable[[bytes], int]
+
+
+def _job_bytes(body: bytes) -> int:
+    job = json.loads(body)
+    if job["state"] != "completed":
+        raise UnfinishedError(f"job {job['state']}")
+    return sum(variant["bytes"] for variant in job["variants"])
+
+
+def _file_bytes(body: bytes) -> int:
+    size: int = json.loads(body)["result"]["bytes"]
+    return size
+
+
+ROUTES = {
+    "jobs": Route("/api/jobs", 200, _job_bytes),
+    "transform": Route("/api/transform", 200, len),
+    "files": Route("/api/files", 201, _file_bytes),
+}
+
+
+def client_session(url: str) -> aiohttp.ClientSession:
+    """A client of the server at `url`, with no bound on its connections."""
+    timeout = aiohttp.ClientTimeout(total=WAIT_S + 30)
+    return aiohttp.ClientSession(
+        url, timeout=timeout, connector=aiohttp.TCPConnector(limit=0, limit_per_host=0)
+    )
+
+
+async def upload(
+    client: aiohttp.ClientSession, route: Route, image: bytes, fields: dict[str, str]
+) -> Reply:
+    """Post an image, with form fields before it, and wait until it is processed."""
+    form = aiohttp.FormData(fields)
+    form.add_field("file", io.BytesIO(image), filename="upload")
+    headers = {"Prefer": f"wait={WAIT_S}"}
+    error, received_bytes = None, 0
+    try:
+        async with client.post(route.path, data=form, headers=headers) as answer:
+            body = await answer.read()
+        if answer.status == route.status:
+            received_bytes = route.made_bytes(body)
+        else:
+            error = str(answer.status)
+    except UnfinishedError as unfinished:
+        error = str(unfinished)
+    except (aiohttp.ClientError, TimeoutError) as failure:
+        error = type(failure).__name__
+    return Reply(error, len(image), received_bytes)

@@ -1,0 +1,89 @@
+"""The README says what there is: no more, no less."""
+
+import re
+from pathlib import Path
+from typing import cast
+
+from pydantic import AliasChoices
+
+from pixelpipe import errors
+from pixelpipe.config import Settings
+from pixelpipe.jobs.model import EventType
+from pixelpipe.recipes.presets import load_presets
+from pixelpipe.runtime import Runtime
+from pixelpipe.server.app import make_app
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def _section(title: str) -> str:
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+    assert found, f"the README has no section {title}"
+    return found[1]
+
+
+def _first_cells(title: str) -> list[str]:
+    """What stands between backticks in the first cell of each row of the section's tables."""
+    rows = re.findall(r"^\| (`[^|]*) \|", _section(title), re.MULTILINE)
+    return [cell for row in rows for cell in re.findall(r"`([^`]+)`", row)]
+
+
+def _variables() -> set[str]:
+    names = set()
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices):
+            names |= {str(choice) for choice in alias.choices}
+        else:
+            names.add(f"PIXELPIPE_{name.upper()}")
+    return names
+
+
+def _slugs(error: type[errors.PixelPipeError]) -> set[str]:
+    own = {error.slug} if hasattr(error, "slug") else set()
+    return own.union(*(_slugs(kind) for kind in error.__subclasses__()))
+
+
+def test_names_every_setting() -> None:
+    assert sorted(_first_cells("Settings")) == sorted(_variables())
+
+
+def _routes() -> set[str]:
+    router = make_app(cast("Runtime", object())).router
+    return {
+        f"{route.method} {route.resource.canonical}"
+        for route in router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    }
+
+
+def test_names_every_route() -> None:
+    assert sorted(_first_cells("HTTP API")) == sorted(_routes())
+
+
+def test_names_every_event() -> None:
+    assert sorted(_first_cells("Events")) == sorted(EventType)
+
+
+def test_names_every_error_with_its_status() -> None:
+    assert sorted(_first_cells("Errors")) == sorted(_slugs(errors.PixelPipeError))
+    for line in _section("Errors").splitlines():
+        if row := re.match(r"\| `([a-z-]+)` \| (\d+) \|", line):
+            kind = next(k for k in _all(errors.PixelPipeError) if k.slug == row[1])
+            assert int(row[2]) == kind.status, row[1]
+
+
+def _all(error: type[errors.PixelPipeError]) -> list[type[errors.PixelPipeError]]:
+    found = [kind for child in error.__subclasses__() for kind in [child, *_all(child)]]
+    return [kind for kind in found if "slug" in vars(kind)]
+
+
+def test_names_every_preset() -> None:
+    assert sorted(_first_cells("Presets")) == sorted(
+        view["name"] for view in load_presets(None).listing()
+    )
+
+
+def test_opens_with_the_two_commands() -> None:
+    commands = re.findall(r"^scripts/\w+.*$", README, re.MULTILINE)
+    assert [command.split()[0] for command in commands[:2]] == ["scripts/demo", "scripts/test"]
