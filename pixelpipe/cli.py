@@ -86,7 +86,9 @@ def process(  # noqa: PLR0913, PLR0917 - each is an option of the command
     variants: Annotated[
         Path | None, typer.Option(help="JSON file with a list of specs.", metavar="FILE")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path("out"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder to write to.", file_okay=False)
+    ] = Path("out"),
     workers: Workers = None,
     presets: PresetsFile = None,
 ) -> None:

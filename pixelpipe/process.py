@@ -33,7 +33,7 @@ class Outcome:
         photo: The file.
         folder: Where its variants go.
         job: Its job, or None when it was refused.
-        refusal: Why it was refused.
+        refusal: Why it was refused, or could not be read or written.
     """
 
     photo: Path
@@ -43,10 +43,10 @@ class Outcome:
 
     @property
     def complete(self) -> bool:
-        """Whether every variant was made."""
-        return self.job is not None and all(
-            variant.state is TaskState.COMPLETED for variant in self.job.variants
-        )
+        """Whether every variant was made and written."""
+        if self.job is None or self.refusal:
+            return False
+        return all(variant.state is TaskState.COMPLETED for variant in self.job.variants)
 
 
 async def process_photos(
@@ -120,12 +120,13 @@ class _Batch:
             try:
                 async with self._door:
                     outcome.job = await self._submit(outcome.photo)
-            except (PixelPipeError, OSError) as error:
-                outcome.refusal = str(error)
+                await self._watch(outcome.job.id)
+                await asyncio.to_thread(self._write, outcome.job, outcome.folder)
+            except PixelPipeError as error:
+                outcome.refusal = error.detail
                 self._advance(len(self._specs))
-                return
-            await self._watch(outcome.job.id)
-            await asyncio.to_thread(self._write, outcome.job, outcome.folder)
+            except OSError as error:
+                outcome.refusal = f"{error.filename}: {error.strerror}"
 
     async def _submit(self, photo: Path) -> Job:
         start = time.perf_counter()
@@ -148,17 +149,20 @@ class _Batch:
                 continue
             target = folder / (variant.task.name + FORMATS[variant.task.format].extension)
             unfinished = target.with_name(f".{target.name}.part")
-            shutil.copyfile(self._service.blob_path(variant.sha256), unfinished)
-            unfinished.replace(target)
+            try:
+                shutil.copyfile(self._service.blob_path(variant.sha256), unfinished)
+                unfinished.replace(target)
+            finally:
+                unfinished.unlink(missing_ok=True)
 
 
 def _report(outcomes: Sequence[Outcome]) -> None:
     console = Console()
     for outcome in outcomes:
-        if outcome.job is None:
-            console.print(f"{outcome.photo}: {outcome.refusal}", markup=False, highlight=False)
-        else:
+        if outcome.job is not None:
             console.print(_table(outcome.job, outcome))
+        if outcome.refusal:
+            console.print(f"{outcome.photo}: {outcome.refusal}", markup=False, highlight=False)
 
 
 def _table(job: Job, outcome: Outcome) -> Table:

@@ -30,6 +30,10 @@ def _loop_never_blocks() -> Iterator[None]:
     with blockbuster_ctx("pixelpipe") as guard:
         # A traceback in the log shows lines of source; it is worth the reading.
         guard.functions["os.stat"].can_block_in("linecache.py", ["checkcache", "updatecache"])
+        # multiprocessing tells its resource tracker of each segment, by a few bytes in a pipe.
+        guard.functions["os.write"].can_block_in(
+            "multiprocessing/resource_tracker.py", ["_check_alive", "_send"]
+        )
         yield
 
 

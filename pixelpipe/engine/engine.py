@@ -81,7 +81,7 @@ class Engine:
             on_ready=self._ready,
             on_failed=self.fail_decode,
         )
-        self._scheduler = Scheduler()
+        self._scheduler = Scheduler(limits.workers)
         self._done: dict[Work, asyncio.Future[None]] = {}
         self._numbers = count(1)
         self._tickets = count(1)
@@ -210,7 +210,7 @@ class Engine:
 
     def _dispatch(self) -> None:
         idle = self.pool.idle
-        while idle and (choice := self._scheduler.next(len(idle))) is not None:
+        while idle and (choice := self._scheduler.next()) is not None:
             # The worker that was free last has the warmest caches.
             self._assign(idle.pop(), choice)
         self.admission.admit()

@@ -1,8 +1,8 @@
 """Who works on what next: a pure choice over the jobs that have their memory.
 
-Idle workers: one job's tasks are spread over them (latency). A backlog: a worker takes a job
-whole, decode included (one hand-over, warm caches). Tasks of decoded jobs go before new decodes,
-for that is what frees memory.
+No backlog: one job's tasks are spread over all workers (latency), those that are busy now as well,
+for they will be free soon. A backlog: a worker takes a job whole, decode included (one hand-over,
+warm caches). Tasks of decoded jobs go before new decodes, for that is what frees memory.
 """
 
 from collections import deque
@@ -26,9 +26,14 @@ class Choice:
 
 
 class Scheduler:
-    """The jobs that have their memory, in the order in which they got it."""
+    """The jobs that have their memory, in the order in which they got it.
 
-    def __init__(self) -> None:
+    Args:
+        workers: How many there are.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
         self._ready: deque[Work] = deque()
         self._decoded: list[Work] = []
 
@@ -57,18 +62,20 @@ class Scheduler:
         if work in self._decoded:
             self._decoded.remove(work)
 
-    def next(self, idle: int) -> Choice | None:
-        """The next batch for one of `idle` free workers; the tasks in it are no longer pending."""
+    def next(self) -> Choice | None:
+        """The next batch for a free worker; the tasks in it are no longer pending."""
         work = next((work for work in self._decoded if work.pending), None)
         if work is not None:
-            spread = max(1, idle - len(self._ready))
-            return Choice(work, decode=False, tasks=_share(work, spread))
+            return Choice(work, decode=False, tasks=_share(work, self._spread()))
         if not self._ready:
             return None
-        spread = idle if idle > len(self._ready) else 1
         work = self._ready.popleft()
         work.stage = Stage.DECODING
-        return Choice(work, decode=True, tasks=_share(work, spread))
+        return Choice(work, decode=True, tasks=_share(work, self._spread()))
+
+    def _spread(self) -> int:
+        """How many workers are not needed for the jobs that wait for their decode."""
+        return max(1, self._workers - len(self._ready))
 
 
 def _share(work: Work, spread: int) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import cv2
 import numpy as np
@@ -75,7 +76,8 @@ class Worker:
             PixelPipeError: The task cannot be done.
         """
         made = pipeline.make(picture, step.task)
-        content = memoryview(made.content).cast("B")
+        # For a type checker on Python 3.11 an array is no buffer.
+        content = memoryview(cast("bytes", made.content))
         size = len(content)
         fits = step.output is not None and size <= step.output.size
         if fits and step.output is not None:

@@ -19,6 +19,7 @@ from pixelpipe.server.variants import variant_headers
 
 _NAME = "quad"
 _FIELDS = ("band_px", "sigma", "format", "quality")
+_STAGES = ("receive", "decode", "process", "encode", "store", "total")
 
 
 class RectView(BaseModel):
@@ -109,6 +110,7 @@ def _file_view(job: Job, made: Variant) -> FileView:
     task = made.task
     assert task.quad is not None
     view = job_view(job)
+    timings_ms = view.timings_ms | view.variants[0].timings_ms
     parts = quadrants(task.output_width, task.output_height)
     return FileView(
         id=job.id,
@@ -117,5 +119,5 @@ def _file_view(job: Job, made: Variant) -> FileView:
         quadrants=[RectView.model_validate(rect, from_attributes=True) for rect in parts],
         band_px=task.quad.band_px,
         sigma=task.quad.sigma,
-        timings_ms={**view.timings_ms, **view.variants[0].timings_ms},
+        timings_ms={stage: timings_ms[stage] for stage in _STAGES},
     )

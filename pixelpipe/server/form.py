@@ -31,9 +31,7 @@ class Form:
             EncodedBodyError: The part is compressed or otherwise encoded.
         """
         with _broken_is_malformed():
-            if self._reader is None:
-                self._reader = await self._request.multipart()
-            part = await self._reader.next()
+            part = await (await self._open()).next()
         if part is None:
             return None
         self._parts += 1
@@ -43,6 +41,15 @@ class Form:
             raise MalformedRequestError("A part of the form is itself multipart; send plain parts.")
         _refuse_encoded(part)
         return part
+
+    async def _open(self) -> MultipartReader:
+        if self._reader is None:
+            if self._request.content_type != "multipart/form-data":
+                raise MalformedRequestError(
+                    "Of multipart bodies, only multipart/form-data is read."
+                )
+            self._reader = await self._request.multipart()
+        return self._reader
 
 
 async def next_chunk(part: BodyPartReader) -> bytes:

@@ -114,8 +114,9 @@ async def test_broken_multipart(client: Client, body: bytes) -> None:
     await problem(answer, 400, "malformed-request")
 
 
-async def test_multipart_without_a_boundary(client: Client) -> None:
-    headers = {"Content-Type": "multipart/form-data"}
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/mixed; boundary=cut"])
+async def test_multipart_of_another_kind(client: Client, kind: str) -> None:
+    headers = {"Content-Type": kind}
     answer = await client.post("/api/jobs", data=raw_form(), headers=headers)
     await problem(answer, 400, "malformed-request")
 

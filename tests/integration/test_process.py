@@ -92,6 +92,16 @@ def test_a_photograph_that_is_none_does_not_stop_the_others(folder: Path) -> Non
     assert set(sizes(folder / "out")) == {"beach/small.jpg", "beach/gray.webp"}
 
 
+def test_what_cannot_be_written_is_said(folder: Path) -> None:
+    (folder / "out" / "small.jpg").mkdir(parents=True)
+    ended = run(folder, "process", "beach.jpg", "--variants", "specs.json")
+
+    assert ended.returncode == 1
+    assert "Is a directory" in ended.stdout
+    assert ended.stderr == ""
+    assert sizes(folder / "out") == {}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -102,6 +112,7 @@ def test_a_photograph_that_is_none_does_not_stop_the_others(folder: Path) -> Non
         (["beach.jpg", "--variants", "gone.json"], "gone.json is not a file of JSON"),
         (["beach.jpg", "--preset", "web", "--presets", "gone.toml"], "gone.toml: cannot be read"),
         (["beach.jpg", "--preset", "web", "--workers", "0"], "greater than or equal to 1"),
+        (["beach.jpg", "--preset", "web", "-o", "beach.jpg"], "is a file"),
     ],
 )
 def test_bad_use(folder: Path, arguments: list[str], said: str) -> None:

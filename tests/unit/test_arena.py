@@ -115,7 +115,7 @@ async def test_waiters_hear_of_room(arena: Arena) -> None:
     assert heard == [arena.work]
 
 
-async def test_a_lease_left_at_the_end_is_an_error_and_the_segment_goes_all_the_same() -> None:
+def test_a_lease_left_at_the_end_is_an_error_and_the_segment_goes_all_the_same() -> None:
     arena = Arena(MIB, MIB // 4)
     assert arena.work.take(1) is not None
     with pytest.raises(LeaseLeakError):

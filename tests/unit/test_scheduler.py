@@ -19,55 +19,58 @@ def _work(number: int, tasks: int = 8, *, side: int = PIXELS, **changes: object)
     return Work(number, Order(plan, lease, 100, None), cast("Sink", object()), lease)
 
 
-def _ready(*works: Work) -> Scheduler:
-    scheduler = Scheduler()
+def _ready(*works: Work, workers: int = 4) -> Scheduler:
+    scheduler = Scheduler(workers)
     for work in works:
         scheduler.add_ready(work)
     return scheduler
 
 
-def _next(scheduler: Scheduler, idle: int) -> Choice:
-    choice = scheduler.next(idle)
+def _next(scheduler: Scheduler) -> Choice:
+    choice = scheduler.next()
     assert choice is not None
     return choice
 
 
 def test_nothing_is_nothing() -> None:
-    assert Scheduler().next(4) is None
+    assert Scheduler(4).next() is None
 
 
-def test_idle_workers_share_one_job() -> None:
+def test_the_workers_share_one_job() -> None:
     work = _work(1)
     scheduler = _ready(work)
-    first = _next(scheduler, idle=4)
+    first = _next(scheduler)
     assert first.decode
     assert len(first.tasks) == 1
-    assert scheduler.next(3) is None
+    assert scheduler.next() is None
     scheduler.add_decoded(work)
     given = list(first.tasks)
-    while (choice := scheduler.next(3)) is not None:
+    while (choice := scheduler.next()) is not None:
         assert not choice.decode
-        assert 1 <= len(choice.tasks) <= 2
+        assert len(choice.tasks) == 1
         given += choice.tasks
     assert sorted(given) == list(range(8))
 
 
+def test_the_last_free_worker_leaves_some_for_the_others() -> None:
+    work = _work(1)
+    scheduler = _ready(work, workers=2)
+    _next(scheduler)
+    scheduler.add_decoded(work)
+    assert len(_next(scheduler).tasks) < 4
+    assert work.pending
+
+
 def test_in_a_backlog_a_worker_takes_a_job_whole() -> None:
-    scheduler = _ready(_work(1), _work(2))
-    choice = _next(scheduler, idle=1)
+    scheduler = _ready(_work(1), _work(2), workers=2)
+    choice = _next(scheduler)
     assert choice.decode
     assert len(choice.tasks) == 8
 
 
-def test_as_many_jobs_as_workers_is_a_backlog() -> None:
-    first, second = _work(1), _work(2)
-    scheduler = _ready(first, second)
-    assert [len(_next(scheduler, idle).tasks) for idle in (2, 1)] == [8, 8]
-
-
 def test_a_whole_job_is_cut_where_it_gets_long() -> None:
     work = _work(1, tasks=12, format=Format.AVIF)
-    choice = _next(_ready(work, _work(2)), idle=1)
+    choice = _next(_ready(work, _work(2), workers=2))
     assert 1 <= len(choice.tasks) < 12
     assert sum(work.costs_ms[index] for index in choice.tasks) <= WHOLE_MS
     assert sorted([*choice.tasks, *work.pending]) == list(range(12))
@@ -75,10 +78,10 @@ def test_a_whole_job_is_cut_where_it_gets_long() -> None:
 
 def test_tasks_of_decoded_jobs_go_before_new_decodes() -> None:
     decoded, fresh = _work(1), _work(2)
-    scheduler = _ready(fresh)
+    scheduler = _ready(fresh, workers=1)
     scheduler.add_decoded(decoded)
-    assert _next(scheduler, idle=1).work is decoded
-    assert _next(scheduler, idle=1).work is fresh
+    assert _next(scheduler).work is decoded
+    assert _next(scheduler).work is fresh
 
 
 def test_the_costliest_go_first_and_are_weighed_not_counted() -> None:
@@ -87,22 +90,22 @@ def test_the_costliest_go_first_and_are_weighed_not_counted() -> None:
     lease = cast("Lease", object())
     order = Order(Plan(make_decode(), tuple(tasks)), lease, 100, None)
     work = Work(1, order, cast("Sink", object()), lease)
-    scheduler = Scheduler()
+    scheduler = Scheduler(2)
     scheduler.add_decoded(work)
-    assert _next(scheduler, idle=2).tasks == (20,)
-    assert len(_next(scheduler, idle=1).tasks) == 20
+    assert _next(scheduler).tasks == (20,)
+    assert len(_next(scheduler).tasks) == 20
 
 
 def test_small_jobs_are_not_spread() -> None:
     work = _work(1, tasks=3, side=60)
-    assert len(_next(_ready(work), idle=8).tasks) == 3
+    assert len(_next(_ready(work, workers=8)).tasks) == 3
 
 
 def test_what_is_given_out_again_waits_its_turn_by_cost() -> None:
     work = _work(1)
-    scheduler = Scheduler()
+    scheduler = Scheduler(1)
     scheduler.add_decoded(work)
-    taken = _next(scheduler, idle=1).tasks
+    taken = _next(scheduler).tasks
     work.unsettled.discard(taken[0])
     work.requeue(taken)
     assert sorted(work.pending) == sorted(taken[1:])
@@ -114,4 +117,4 @@ def test_a_removed_job_is_given_to_nobody() -> None:
     scheduler.add_decoded(decoded)
     scheduler.remove(ready)
     scheduler.remove(decoded)
-    assert scheduler.next(4) is None
+    assert scheduler.next() is None

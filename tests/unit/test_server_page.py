@@ -35,11 +35,9 @@ def test_a_repository_has_it_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert web_folder() == beside
 
 
-def test_no_page_is_a_broken_installation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_page_is_a_broken_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _package(tmp_path, monkeypatch)
-    with pytest.raises(FileNotFoundError, match="index.html"):
+    with pytest.raises(FileNotFoundError, match=r"index\.html"):
         web_folder()
 
 
