@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pixelpipe.engine.attempts import Cause
 from pixelpipe.engine.process import WorkerProcess
-from pixelpipe.engine.protocol import Batch, encode_batch
+from pixelpipe.engine.protocol import Batch, frame
 from pixelpipe.engine.replies import (
     CodecCalled,
     Decoded,
@@ -131,7 +131,7 @@ class WorkerHandle:
             raise ValueError("the worker is busy")
         first = 0 if assignment.batch.decode_ticket is None else -1
         self._progress = _Progress(assignment, first)
-        self._unsent = memoryview(encode_batch(assignment.batch))
+        self._unsent = memoryview(frame(assignment.batch))
         self._start_step()
         self._send()
 

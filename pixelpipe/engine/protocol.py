@@ -8,7 +8,7 @@ gets is in `replies`.
 import json
 import socket
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from pixelpipe.formats.registry import Format
@@ -60,15 +60,18 @@ class Batch:
     steps: tuple[MakeStep, ...]
 
 
-def frame(message: dict[str, Any]) -> bytes:
-    """The message as it goes over the channel."""
-    body = json.dumps(message, separators=(",", ":")).encode()
+def frame(message: object) -> bytes:
+    """The message as it goes over the channel: of JSON's types and this module's dataclasses."""
+    body = _ENCODER.encode(message).encode()
     return LENGTH.pack(len(body)) + body
 
 
-def encode_batch(batch: Batch) -> bytes:
-    """The batch as a frame."""
-    return frame(asdict(batch))
+def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass, else AttributeError
+    # dataclasses.asdict copies everything deeply, at ten times the cost.
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=_fields)
 
 
 def decode_batch(message: dict[str, Any]) -> Batch:

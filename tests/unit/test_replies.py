@@ -77,7 +77,7 @@ def test_half_a_message_is_waited_for() -> None:
 )
 def test_anything_else_is_a_fault(message: object) -> None:
     with pytest.raises(ProtocolFaultError):
-        _read(frame(message))  # type: ignore[arg-type]
+        _read(frame(message))
 
 
 def test_numbers_that_are_none_are_a_fault() -> None:
