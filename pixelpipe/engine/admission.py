@@ -38,7 +38,6 @@ class Admission:
         self._waiting: deque[Work] = deque()
         self._entered: set[Work] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._admitting = False
         region.notify(self.admit)
 
     @property
@@ -74,15 +73,6 @@ class Admission:
 
     def admit(self) -> None:
         """Let in as many as there is room for, in order."""
-        if self._admitting:
-            return  # a job that does not fit gives back what it took: that is no new room
-        self._admitting = True
-        try:
-            self._admit()
-        finally:
-            self._admitting = False
-
-    def _admit(self) -> None:
         while self._waiting and len(self._entered) < self._lookahead:
             work = self._waiting[0]
             if not work.take_memory(self._region):

@@ -8,7 +8,7 @@ which only what their current job was granted can be touched. This is the only m
 import asyncio
 import ctypes
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from multiprocessing.shared_memory import SharedMemory
 
 from pixelpipe.engine import pages
@@ -110,6 +110,19 @@ class Region:
         self._out.add(lease)
         return lease
 
+    def take_all(self, sizes_bytes: Iterable[int]) -> list[Lease] | None:
+        """A lease of each of these sizes, or None when there is no room for all of them."""
+        taken: list[Lease] = []
+        for size_bytes in sizes_bytes:
+            lease = self.take(size_bytes)
+            if lease is None:
+                # Nobody hears of it: room that was there before is no news.
+                for given_up in taken:
+                    self._put_back(given_up)
+                return None
+            taken.append(lease)
+        return taken
+
     async def back(self, lease: Lease) -> None:
         """Make sure that the lease's pages exist, so that touching them cannot be SIGBUS.
 
@@ -139,8 +152,7 @@ class Region:
 
     def give(self, lease: Lease) -> None:
         """Take the range of a released lease back."""
-        self._out.remove(lease)
-        self._free.give(lease.offset, lease.size)
+        self._put_back(lease)
         for callback in self._on_give:
             callback()
 
@@ -165,6 +177,10 @@ class Region:
         for callback in self._on_give:
             callback()
         return idle
+
+    def _put_back(self, lease: Lease) -> None:
+        self._out.remove(lease)
+        self._free.give(lease.offset, lease.size)
 
 
 class Arena:

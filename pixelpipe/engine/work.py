@@ -143,11 +143,8 @@ class Work:
         """Take every lease that it needs at once, or none."""
         sizes = _needs(self.order.plan, self.order.source_bytes, region.size, self._slots)
         wanted = [size for size in sizes if size] if self.source is None else sizes[1:]
-        taken = [region.take(size) for size in wanted if size]
-        if None in taken:
-            for lease in taken:
-                if lease is not None:
-                    lease.release()
+        taken = region.take_all(size for size in wanted if size)
+        if taken is None:
             return False
         leases = iter(taken)
         self.source = self.source or next(leases)

@@ -45,6 +45,17 @@ async def test_uploads_cannot_starve_work(arena: Arena) -> None:
     assert arena.work.take(3 * MIB) is not None
 
 
+async def test_several_leases_are_taken_together_or_not_at_all(arena: Arena) -> None:
+    heard: list[None] = []
+    arena.work.notify(lambda: heard.append(None))
+    assert arena.work.take_all([MIB, MIB, 2 * MIB]) is None
+    assert arena.leases == []
+    assert heard == []
+    taken = arena.work.take_all([MIB, MIB, MIB])
+    assert taken is not None
+    assert [lease.size for lease in taken] == [MIB, MIB, MIB]
+
+
 async def test_a_lease_lives_until_its_last_holder(arena: Arena) -> None:
     lease = arena.work.take(PAGE_BYTES)
     assert lease is not None
