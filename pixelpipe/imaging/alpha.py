@@ -21,7 +21,7 @@ def premultiply(pixels: Pixels) -> Pixels:
 
 
 def unpremultiply(pixels: Pixels) -> Pixels:
-    """The inverse of `premultiply`; where nothing is opaque the colour is black."""
+    """The inverse of `premultiply`; where alpha is 0 the colour becomes black."""
     return as_pixels(cv2.cvtColor(pixels, cv2.COLOR_mRGBA2RGBA))
 
 

@@ -10,8 +10,8 @@ from pixelpipe.errors import InternalError
 from pixelpipe.formats.registry import FORMATS, Format
 from pixelpipe.imaging.pixels import GRAY, Pixels, as_pixels, channels
 
-# Measured on photographs and drawings, 1 Mpx: as small as zlib's default strategy for a photograph
-# and a quarter larger for a drawing, at a seventh of the time of the usual level 6.
+# Measured at 1 Mpx: a photograph becomes 4 % and a drawing 45 % larger than at the usual level 6,
+# in a seventh and a quarter of its time.
 _PNG = (
     cv2.IMWRITE_PNG_COMPRESSION,
     1,

@@ -12,8 +12,8 @@ _MEGA = 1_000_000
 _ENCODE_MS_PER_MP = {Format.JPEG: 1.9, Format.PNG: 28.0, Format.WEBP: 67.0, Format.AVIF: 36.0}
 _READ_MS_PER_MP = 0.5
 _RESIZE_MS_PER_MP = 4.0
-_BLUR_MS_PER_MP_AND_SIGMA = 1.6
-_MOST_BLUR_MS_PER_MP = 20.0
+_BLUR_MS_PER_MP = 3.0
+_QUAD_MS_PER_BAND_MP_AND_SIGMA = 5.0
 
 _OVERHEAD_BYTES = 16 * 1024
 _BLOCK_PX = 8
@@ -26,16 +26,12 @@ def cost_ms(task: Task, decode: Decode) -> float:
     output_mp = task.output_width * task.output_height / _MEGA
     read_mp = task.region.width * task.region.height / decode.reduction**2 / _MEGA
     cost = read_mp * _READ_MS_PER_MP + output_mp * _RESIZE_MS_PER_MP
-    cost += output_mp * _blur_ms_per_mp(task.blur_sigma)
+    if task.blur_sigma:
+        cost += output_mp * _BLUR_MS_PER_MP
     if task.quad:
         band_mp = 2 * task.quad.band_px * (task.output_width + task.output_height) / _MEGA
-        cost += min(band_mp, output_mp) * _blur_ms_per_mp(task.quad.sigma)
+        cost += min(band_mp, output_mp) * task.quad.sigma * _QUAD_MS_PER_BAND_MP_AND_SIGMA
     return cost + output_mp * _ENCODE_MS_PER_MP[task.format]
-
-
-def _blur_ms_per_mp(sigma: float) -> float:
-    """A large sigma is blurred at a reduced size, so its cost stops growing."""
-    return min(sigma * _BLUR_MS_PER_MP_AND_SIGMA, _MOST_BLUR_MS_PER_MP)
 
 
 def encoded_bound_bytes(task: Task, channels: int) -> int:

@@ -153,8 +153,8 @@ def test_the_decode_leaves_every_task_enough_pixels(
     if decode.reduction > 1:
         assert source.format is Format.JPEG
         for task in made.tasks:
-            assert Fraction(task.region.width, task.width) >= decode.reduction * Fraction(5, 4)
-            assert Fraction(task.region.height, task.height) >= decode.reduction * Fraction(5, 4)
+            assert Fraction(task.region.width, task.width) >= decode.reduction * Fraction(8, 5)
+            assert Fraction(task.region.height, task.height) >= decode.reduction * Fraction(8, 5)
 
 
 @given(sources, st.lists(any_resize, min_size=1, max_size=5))

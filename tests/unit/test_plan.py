@@ -10,7 +10,7 @@ from pixelpipe.formats.registry import Format
 from pixelpipe.formats.source import SourceInfo
 from pixelpipe.recipes.plan import Plan, plan
 from pixelpipe.recipes.spec import parse_specs
-from pixelpipe.recipes.task import Decode, QuadBlur, Task
+from pixelpipe.recipes.task import Decode, QuadBlur, Rect, Task
 
 LIMITS = Settings.model_construct()
 
@@ -92,46 +92,64 @@ def test_a_plain_spec_has_no_effects() -> None:
 
 
 def test_the_decode_describes_source_and_pixels() -> None:
-    of = source(2725, 2225, orientation=6)
+    of = source(2728, 2232, orientation=6)
     assert planned(of, {"resize": {"width": 320, "height": 320}}).decode == Decode(
         format=Format.JPEG,
-        width=557,  # 2225 / 4, rounded up, and then turned
+        width=558,  # a quarter, turned
         height=682,
         channels=3,
         orientation=6,
         reduction=4,
-        source_width=2225,
-        source_height=2725,
+        source_width=2232,
+        source_height=2728,
     )
+
+
+def test_a_reduced_size_is_rounded_up() -> None:
+    decode = planned(source(2725, 2225), {"resize": {"width": 320}}).decode
+    assert (decode.width, decode.height, decode.reduction) == (682, 557, 4)
+
+
+def test_a_turned_picture_is_reduced_only_where_no_part_of_a_pixel_is_left() -> None:
+    small = {"resize": {"width": 20}}
+    assert planned(source(1000, 600), small).decode.reduction == 8
+    assert planned(source(1000, 600, orientation=3), small).decode.reduction == 8
+    assert planned(source(1000, 604, orientation=3), small).decode.reduction == 4
+    assert planned(source(1001, 600, orientation=6), small).decode.reduction == 1
+
+
+def test_a_crop_of_a_reduced_picture_begins_on_a_pixel_of_it() -> None:
+    made = planned(source(1000, 610), {"resize": {"width": 100, "height": 100}})
+    assert made.decode.reduction == 2
+    (task,) = made.tasks
+    assert task.region == Rect(194, 0, 610, 610)  # 195 in the middle
 
 
 @pytest.mark.parametrize(
     ("width", "reduction"),
     [
-        (500, 1),  # a ratio of 2
-        (401, 1),  # 2.49
-        (400, 2),  # 2.5 leaves exactly 1.25
-        (201, 2),
-        (200, 4),
-        (101, 4),
-        (100, 8),
+        (625, 1),  # a ratio of 1.6
+        (313, 1),  # 3.19
+        (312, 2),  # 3.2 leaves 1.6
+        (157, 2),
+        (156, 4),
+        (79, 4),
+        (78, 8),
         (1, 8),
     ],
 )
-def test_a_jpeg_is_decoded_as_small_as_leaves_a_quarter_to_resize(
-    width: int, reduction: int
-) -> None:
+def test_a_jpeg_is_decoded_as_small_as_leaves_enough_to_resize(width: int, reduction: int) -> None:
     assert planned(source(1000, 1000), {"resize": {"width": width}}).decode.reduction == reduction
 
 
 def test_the_tighter_axis_decides() -> None:
-    fill = {"resize": {"width": 100, "height": 400, "fit": "fill"}}
+    fill = {"resize": {"width": 100, "height": 300, "fit": "fill"}}
     assert planned(source(1000, 1000), fill).decode.reduction == 2
 
 
 def test_a_crop_counts_by_its_region() -> None:
     crop = {"resize": {"width": 100, "height": 100}}
-    assert planned(source(8000, 500), crop).decode.reduction == 4
+    assert planned(source(8000, 640), crop).decode.reduction == 4
 
 
 def test_the_largest_variant_decides() -> None:

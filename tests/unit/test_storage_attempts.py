@@ -1,0 +1,67 @@
+"""Trouble with the storage is tried again; a source that killed the decoder is not."""
+
+import time
+
+import pytest
+
+from pixelpipe.errors import PoisonedSourceError, StorageFailedError
+from pixelpipe.jobs import sinks
+from pixelpipe.jobs.poison import PoisonList
+from pixelpipe.jobs.sinks import STORE_ATTEMPTS, put_patiently
+from pixelpipe.storage.blobs import FileBlobs
+
+
+class Shaky(FileBlobs):
+    """A store that fails so many times first."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.calls = 0
+
+    async def put(self, sha256: str, content: memoryview) -> None:
+        del sha256, content
+        self.calls += 1
+        if self.calls <= self.failures:
+            raise StorageFailedError("shaky")
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sinks, "_STORE_BACKOFF_S", 0.001)
+
+
+@pytest.mark.parametrize("failures", range(STORE_ATTEMPTS))
+async def test_storage_is_tried_again(failures: int) -> None:
+    store = Shaky(failures)
+    await put_patiently(store, "0" * 64, memoryview(b""))
+    assert store.calls == failures + 1
+
+
+async def test_and_given_up_in_the_end() -> None:
+    store = Shaky(STORE_ATTEMPTS)
+    with pytest.raises(StorageFailedError):
+        await put_patiently(store, "0" * 64, memoryview(b""))
+    assert store.calls == STORE_ATTEMPTS
+
+
+def test_a_remembered_source_is_refused_until_its_time_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    poison = PoisonList(60)
+    poison.remember("bad")
+    poison.check("good")
+    with pytest.raises(PoisonedSourceError, match="60 more seconds"):
+        poison.check("bad")
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    poison.check("bad")
+
+
+def test_no_more_than_so_many_sources_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixelpipe.jobs.poison._MOST", 2)
+    poison = PoisonList(60)
+    for digest in ("first", "second", "third"):
+        poison.remember(digest)
+    poison.check("first")
+    with pytest.raises(PoisonedSourceError):
+        poison.check("second")
