@@ -93,6 +93,7 @@ class Work:
 
     Attributes:
         pending: Tasks that may be given to a worker, the costliest first.
+        inline_limit: Most bytes that any of its tasks may encode to.
         unsettled: Tasks that are neither delivered nor failed.
         source_gone: Whether the source's bytes have to be read again.
         holds: Batches that run and variants being delivered; both still use its memory.
@@ -110,14 +111,16 @@ class Work:
     attempts: list[Attempts] = field(init=False)
     costs_ms: list[float] = field(init=False)
     pending: list[int] = field(init=False)
+    inline_limit: int = field(init=False)
     unsettled: set[int] = field(init=False)
     holds: int = 0
     _slots: list[Span] = field(init=False)
 
     def __post_init__(self) -> None:
-        tasks = self.order.plan.tasks
+        tasks, channels = self.order.plan.tasks, self.order.plan.decode.channels
         self.attempts = [Attempts() for _ in tasks]
         self.costs_ms = [cost_ms(task, self.order.plan.decode) for task in tasks]
+        self.inline_limit = max(encoded_bound_bytes(task, channels) for task in tasks)
         self.unsettled = set(range(len(tasks)))
         self._slots = _laid_out(expected_bytes(task) for task in tasks)
         self.pending = []
@@ -127,12 +130,6 @@ class Work:
     def pending_ms(self) -> float:
         """What the pending tasks are expected to cost."""
         return sum(self.costs_ms[index] for index in self.pending)
-
-    @property
-    def inline_limit(self) -> int:
-        """Most bytes that any of its tasks may encode to."""
-        plan = self.order.plan
-        return max(encoded_bound_bytes(task, plan.decode.channels) for task in plan.tasks)
 
     def requeue(self, indexes: Iterable[int]) -> None:
         """Let these tasks be given out again, unless they are settled."""

@@ -46,7 +46,8 @@ def decode(data: Pixels, plan: Decode, out: Pixels, *, before_codec: Callable[[]
         plan: What the pixels shall be.
         out: Is filled. C-contiguous uint8, (height, width) for one channel, else
             (height, width, channels).
-        before_codec: Called right before the codec, which runs once.
+        before_codec: Called once, right before the codec. Where a JPEG has harmless junk the
+            codec is run again, more leniently; that is the same decode.
 
     Raises:
         DamagedImageError: The codec refuses the data, or they are not what the plan promises.

@@ -7,6 +7,7 @@ depends on how a division happened to round.
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 
 from pixelpipe.recipes.spec import Fit, FocalPoint, Gravity, Resize
@@ -74,6 +75,7 @@ class _Box:
         return max(1, floor(self.width / overshoot)), max(1, floor(self.height / overshoot)), True
 
 
+@lru_cache(maxsize=4096)  # photographs of one camera meet the same presets over and over
 def lay_out(source_width: int, source_height: int, resize: Resize | None) -> Layout:
     """Lay one variant out.
 
