@@ -14,7 +14,7 @@ from pixelpipe.errors import RouteNotFoundError
 INDEX = "index.html"
 
 _POLICY = (
-    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
+    "default-src 'self'; img-src 'self' blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 

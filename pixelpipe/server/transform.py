@@ -9,6 +9,7 @@ from pixelpipe.jobs.submission import Rendered, Submission
 from pixelpipe.recipes.spec import Spec
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.fields import json_field
+from pixelpipe.server.names import content_disposition, variant_file_name
 from pixelpipe.server.single import PLACES, flat_spec, spec_at
 from pixelpipe.server.upload import received
 
@@ -23,7 +24,7 @@ async def transform(request: web.Request) -> web.Response:
         rendered = await runtime.service.transform(
             Submission(body.upload, body.name, (spec,), body.receive_ms)
         )
-    return _picture(rendered)
+    return _picture(rendered, body.name)
 
 
 def _spec(fields: dict[str, str], settings: Settings) -> Spec:
@@ -40,12 +41,15 @@ def _spec(fields: dict[str, str], settings: Settings) -> Spec:
     return spec_at("spec", raw, settings)
 
 
-def _picture(rendered: Rendered) -> web.Response:
+def _picture(rendered: Rendered, source: str) -> web.Response:
+    info = FORMATS[rendered.format]
+    file_name = variant_file_name(source, _NAME, info.extension)
     timings = (f"{stage};dur={ms:.3f}" for stage, ms in rendered.timings_ms.items())
     return web.Response(
         body=rendered.content,
         headers={
-            "Content-Type": FORMATS[rendered.format].media_type,
+            "Content-Type": info.media_type,
+            "Content-Disposition": content_disposition("inline", file_name),
             "ETag": f'"{rendered.sha256}"',
             "Server-Timing": ", ".join(timings),
         },

@@ -11,17 +11,17 @@ import pickle
 import signal
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Never
 
 import numpy as np
 from numpy.typing import NDArray
-from pixelpipe.imaging.picture import Picture
 
 from pixelpipe.engine import worker
 from pixelpipe.engine.protocol import LENGTH, MEMORY_EXIT, Batch, MakeStep, frame
 from pixelpipe.errors import ImageTooSmallError
+from pixelpipe.imaging.picture import Picture
 
 HANG_WIDTH = 333
 HANG_ONCE_WIDTH = 335
@@ -33,6 +33,11 @@ FOREIGN_OFFSET = 0  # the first upload in flight lies there
 def marker(arena: str, name: str) -> Path:
     """A file that says across attempts, and to the test, that something happened."""
     return Path(tempfile.gettempdir()) / f"{arena}-{name}"
+
+
+def markers(arena: str) -> Iterable[Path]:
+    """All of them."""
+    return Path(tempfile.gettempdir()).glob(f"{arena}-*")
 
 
 def hang() -> Never:

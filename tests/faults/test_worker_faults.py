@@ -17,7 +17,14 @@ from pixelpipe.jobs.model import Event, EventType, Job, JobState, TaskState
 from pixelpipe.jobs.submission import Submission
 from pixelpipe.recipes.spec import Spec
 from pixelpipe.runtime import Runtime, open_runtime
-from tests.faults.fault_workers import CRASH_WIDTH, EXECUTED, HANG_ONCE_WIDTH, HANG_WIDTH, marker
+from tests.faults.fault_workers import (
+    CRASH_WIDTH,
+    EXECUTED,
+    HANG_ONCE_WIDTH,
+    HANG_WIDTH,
+    marker,
+    markers,
+)
 from tests.photographs import photo_jpeg
 from tests.serving import small_settings
 
@@ -30,7 +37,10 @@ SIBLINGS = ("alpha", "beta", "gamma", "delta")
 async def faulty_runtime(folder: Path, **changes: object) -> AsyncIterator[Runtime]:
     settings = small_settings(folder, **{"task_deadline_s": DEADLINE_S} | changes)
     async with open_runtime(settings, "tests.faults.fault_workers:main") as runtime:
+        arena = runtime.engine.arena.name
         yield runtime
+    for left in markers(arena):
+        left.unlink()
 
 
 def _specs(*names: str) -> tuple[Spec, ...]:

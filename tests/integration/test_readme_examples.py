@@ -1,0 +1,34 @@
+"""The README's examples, run by a shell against a real server."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from tests.photographs import opened, photo_jpeg
+from tests.serving import LiveServer
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_the_curl_examples_do_what_they_say(live_server: LiveServer, tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```sh\n(# A photograph.*?)^```", README, re.MULTILINE | re.DOTALL)
+    script = block.replace("localhost:3000", live_server.url.removeprefix("http://"))
+    (tmp_path / "photo.jpg").write_bytes(photo_jpeg(1400, 900))
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"state":"completed"') >= 2
+    assert "event: job.completed" in done.stdout
+    sizes = {path.name: opened(path.read_bytes()).size for path in tmp_path.iterdir()}
+    assert sizes == {
+        "photo.jpg": (1400, 900),
+        "upload-hero.webp": (1200, 630),
+        "small.avif": (400, 257),
+        "quad.jpg": (1400, 900),
+    }
