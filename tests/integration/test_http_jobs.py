@@ -133,3 +133,15 @@ async def test_a_job_can_be_asked_for(client: Client) -> None:
     assert answer.status == 200
     assert answer.headers["Cache-Control"] == "no-store"
     assert await answer.json() == await sent.json()
+
+
+async def test_ten_variants_come_from_one_decode(client: Client) -> None:
+    specs = [{"name": f"v{n}", "resize": {"width": 40 + 10 * n}} for n in range(10)]
+    query = {"variants": json.dumps(specs)}
+    answer = await client.post("/api/jobs", data=photo_jpeg(1600, 1200), params=query, headers=WAIT)
+    job = await answer.json()
+
+    assert job["state"] == "completed"
+    assert len(job["variants"]) == 10
+    assert job["decodes"] == 1
+    assert [v["width"] for v in job["variants"]] == [40 + 10 * n for n in range(10)]
