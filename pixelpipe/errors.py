@@ -208,3 +208,7 @@ class DeadlineExceededError(PixelPipeError):
     """The task ran into its deadline twice."""
 
     slug, title, status = "deadline-exceeded", "Processing took too long", 504
+
+
+class WrongDigestError(Exception):
+    """Bytes are not those of the digest that came with them; never told to a client."""

@@ -4,9 +4,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+import structlog
+
 from pixelpipe.engine.arena import Region
+from pixelpipe.engine.pool import Pool
 from pixelpipe.engine.work import Stage, Work
-from pixelpipe.errors import MemoryFullError, PixelPipeError, QueueFullError
+from pixelpipe.errors import InternalError, MemoryFullError, PixelPipeError, QueueFullError
+
+_log = structlog.get_logger(__name__)
 
 
 class Admission:
@@ -15,8 +20,8 @@ class Admission:
     Args:
         region: Where jobs take their memory.
         queue_limit: Jobs that may wait.
-        lookahead: Jobs that may have memory before a worker is there for them. More would only
-            spread the work over colder pages.
+        pool: The workers. No more jobs than there are workers may have memory before one takes
+            them up: that would only spread the work over colder pages.
         on_ready: Told of a job whose source is in memory.
         on_failed: Told of a job whose source could not be brought there.
     """
@@ -26,18 +31,19 @@ class Admission:
         region: Region,
         *,
         queue_limit: int,
-        lookahead: int,
+        pool: Pool,
         on_ready: Callable[[Work], None],
         on_failed: Callable[[Work, PixelPipeError], None],
     ) -> None:
         self._region = region
         self._queue_limit = queue_limit
-        self._lookahead = lookahead
+        self._pool = pool
         self._on_ready = on_ready
         self._on_failed = on_failed
         self._waiting: deque[Work] = deque()
         self._entered: set[Work] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._giving_back = False
         region.notify(self.admit)
 
     @property
@@ -45,21 +51,31 @@ class Admission:
         """How many jobs wait."""
         return len(self._waiting)
 
-    def check_queue(self) -> None:
+    def check_queue(self, entering: int) -> None:
         """Refuse another job when too many wait.
 
+        Args:
+            entering: Jobs that are let in but have not entered yet.
+
         Raises:
-            QueueFullError: They do.
+            QueueFullError: Too many wait.
         """
-        if len(self._waiting) >= self._queue_limit:
+        waiting = len(self._waiting) + entering
+        if waiting >= self._queue_limit:
             raise QueueFullError(
-                f"{len(self._waiting)} jobs are waiting, and no more than {self._queue_limit} may; "
+                f"{waiting} jobs are waiting, and no more than {self._queue_limit} may; "
                 "try again later.",
                 limit=self._queue_limit,
             )
 
     def enter(self, work: Work) -> None:
-        """Let the job in, now or when its turn comes; the lease of one that waits goes back."""
+        """Let the job in, now or when its turn comes.
+
+        Unless a worker takes it up at once, its source's lease goes back, so that room for uploads
+        is not held by jobs that wait; it is read again with the rest of its memory.
+        """
+        if work.order.load is not None and (self._waiting or not self._pool.idle):
+            work.release_source()
         self._waiting.append(work)
         self.admit()
         if work.stage is Stage.WAITING and work.order.load is not None:
@@ -73,7 +89,9 @@ class Admission:
 
     def admit(self) -> None:
         """Let in as many as there is room for, in order."""
-        while self._waiting and len(self._entered) < self._lookahead:
+        if self._giving_back:
+            return
+        while self._waiting and len(self._entered) < self._pool.size:
             work = self._waiting[0]
             if not work.take_memory(self._region):
                 return
@@ -92,12 +110,19 @@ class Admission:
             work.holds -= 1
             self._send_back(work, error)
         except PixelPipeError as error:
-            work.holds -= 1
-            self.leave(work)
-            self._on_failed(work, error)
+            self._refuse(work, error)
+        except Exception:  # noqa: BLE001 - a defect must not keep the others waiting
+            _log.exception("a job could not be prepared", job=work.order.label)
+            self._refuse(work, InternalError("The job could not be started."))
         else:
             work.holds -= 1
             self._on_ready(work)
+
+    def _refuse(self, work: Work, error: PixelPipeError) -> None:
+        work.holds -= 1
+        self.leave(work)
+        self._on_failed(work, error)
+        self.admit()
 
     async def _fill(self, work: Work) -> None:
         for lease in (work.source, work.pixels, work.outputs):
@@ -111,11 +136,16 @@ class Admission:
     def _send_back(self, work: Work, error: MemoryFullError) -> None:
         """The system has no pages for it: wait for another job to end, if there is one."""
         self._entered.discard(work)
+        # The room that it gives back has no pages behind it and is no news to those that wait:
+        # two such jobs would hand it to and fro for ever.
+        self._giving_back = True
         work.release_buffers()
         if work.order.load is not None:
             work.release_source()
+        self._giving_back = False
         if self._region.leases and work.unsettled:
             work.stage = Stage.WAITING
             self._waiting.appendleft(work)
         else:
             self._on_failed(work, error)
+            self.admit()

@@ -11,10 +11,13 @@ import os
 from collections.abc import Callable, Collection, Iterable
 from multiprocessing.shared_memory import SharedMemory
 
+from pixelpipe.config import MIB
 from pixelpipe.engine import pages
 from pixelpipe.engine.freelist import FreeList
 from pixelpipe.engine.pages import page_aligned
 from pixelpipe.errors import MemoryFullError
+
+_SLICE_BYTES = 16 * MIB
 
 
 class LeaseLeakError(RuntimeError):
@@ -153,6 +156,9 @@ class Region:
     def give(self, lease: Lease) -> None:
         """Take the range of a released lease back."""
         self._put_back(lease)
+        self._tell()
+
+    def _tell(self) -> None:
         for callback in self._on_give:
             callback()
 
@@ -160,23 +166,29 @@ class Region:
         """Bytes of the segment."""
         return _bytes_of(self._segment)[offset : offset + size]
 
-    async def trim(self) -> int:
-        """Give pages above the highest use since the last call back; returns how many bytes."""
+    async def trim(self, keep_bytes: int) -> None:
+        """Give pages above the highest use since the last call back, but for `keep_bytes`.
+
+        Slice by slice, for a slice cannot be leased while it is punched.
+        """
+        low, self._peak = max(self._peak, self._start + keep_bytes), self._free.top
+        while await self._punch_above(low):
+            pass
+
+    async def _punch_above(self, low: int) -> bool:
+        """Punch the highest backed slice; whether it could be and was."""
         async with self._backing:
-            low, self._peak = self._peak, self._free.top
-            idle = self._backed_end - low
-            if idle <= 0:
-                return 0
-            # Nobody may lease the range while it is being punched.
-            held = self._free.take_above(low)
-            self._backed_end = low
+            end = self._backed_end
+            start = max(low, end - _SLICE_BYTES)
+            if start >= end or not self._free.take_range(start, end - start):
+                return False
+            self._backed_end = start
             try:
-                await asyncio.to_thread(pages.punch_hole, self._fd, low, idle)
+                await asyncio.to_thread(pages.punch_hole, self._fd, start, end - start)
             finally:
-                self._free.give(low, held)
-        for callback in self._on_give:
-            callback()
-        return idle
+                self._free.give(start, end - start)
+                self._tell()
+        return True
 
     def _put_back(self, lease: Lease) -> None:
         self._out.remove(lease)
@@ -209,10 +221,10 @@ class Arena:
         """All that are out."""
         return [*self.uploads.leases, *self.work.leases]
 
-    async def trim(self) -> None:
-        """Give idle pages back to the system."""
-        await self.uploads.trim()
-        await self.work.trim()
+    async def trim(self, keep_bytes: int = 64 * MIB) -> None:
+        """Give idle pages back to the system; each region keeps some, so that they stay warm."""
+        await self.uploads.trim(keep_bytes)
+        await self.work.trim(keep_bytes)
 
     def close(self) -> None:
         """Remove the segment.

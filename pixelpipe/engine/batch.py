@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from pixelpipe.engine.attempts import Cause
+from pixelpipe.engine.handle import WorkerHandle
 from pixelpipe.engine.protocol import Batch
 from pixelpipe.engine.replies import Decoded, FailedReply, MadeReply
 from pixelpipe.engine.work import Encoded, Work
@@ -15,7 +16,7 @@ class Owner(Protocol):
     def pixels_ready(self, work: Work) -> None:
         """The decode is done."""
 
-    def deliver(self, work: Work, index: int, encoded: Encoded) -> None:
+    def deliver(self, batch: "RunningBatch", index: int, encoded: Encoded) -> None:
         """A variant is made."""
 
     def fail_task(self, work: Work, index: int, error: PixelPipeError) -> None:
@@ -24,7 +25,7 @@ class Owner(Protocol):
     def fail_decode(self, work: Work, error: PixelPipeError) -> None:
         """The decode has failed for good."""
 
-    def error_of(self, reply: FailedReply) -> PixelPipeError:
+    def error_of(self, work: Work, reply: FailedReply) -> PixelPipeError:
         """The error that a worker told of."""
 
     def task_lost(self, work: Work, index: int, cause: Cause) -> None:
@@ -40,8 +41,16 @@ class Owner(Protocol):
 class RunningBatch:
     """The assignment of one worker to one job; see `handle.Assignment`."""
 
-    def __init__(self, owner: Owner, work: Work, batch: Batch, tasks: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        handle: WorkerHandle,
+        work: Work,
+        batch: Batch,
+        tasks: tuple[int, ...],
+    ) -> None:
         self.batch = batch
+        self.handle = handle
         self.work = work
         self.inline_limit = work.inline_limit
         self._owner = owner
@@ -64,16 +73,16 @@ class RunningBatch:
         self.work.sink.decoded(reply.decode_ms)
         self._owner.pixels_ready(self.work)
 
-    def made(self, step: int, reply: MadeReply, inline: bytes) -> None:
+    def made(self, step: int, reply: MadeReply, inline: memoryview) -> None:
         """Hand the variant on."""
         index = self._tasks[step]
-        content = memoryview(inline) if inline else self.work.output_view(index, reply.size)
+        content = inline or self.work.output_view(index, reply.size)
         encoded = Encoded(content, reply.sha256, reply.process_ms, reply.encode_ms)
-        self._owner.deliver(self.work, index, encoded)
+        self._owner.deliver(self, index, encoded)
 
     def failed(self, step: int | None, reply: FailedReply) -> None:
         """Settle what failed."""
-        error = self._owner.error_of(reply)
+        error = self._owner.error_of(self.work, reply)
         if step is None:
             self._owner.fail_decode(self.work, error)
         else:

@@ -27,7 +27,9 @@ from pixelpipe.errors import (
     ImageTooSmallError,
     InternalError,
     PixelPipeError,
+    ShuttingDownError,
     WorkerLostError,
+    WrongDigestError,
 )
 from pixelpipe.recipes.plan import Plan
 
@@ -77,7 +79,7 @@ class Engine:
         self.admission = Admission(
             self.arena.work,
             queue_limit=limits.queue_limit,
-            lookahead=limits.workers,
+            pool=self.pool,
             on_ready=self._ready,
             on_failed=self.fail_decode,
         )
@@ -87,6 +89,7 @@ class Engine:
         self._tickets = count(1)
         self._background: set[asyncio.Task[None]] = set()
         self._trimmer: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def start(self) -> None:
         """Start the workers.
@@ -106,6 +109,7 @@ class Engine:
         if self._trimmer is not None:
             self._trimmer.cancel()
             await asyncio.gather(self._trimmer, return_exceptions=True)
+        self._closing = True
         for work in list(self._done):
             self._abandon(work)
         await self.pool.close()
@@ -117,18 +121,22 @@ class Engine:
         """Room for an upload; see `uploads.receive`."""
         return uploads.receive(self.arena.uploads, declared_bytes, self.limits.max_upload_bytes)
 
-    def check(self, plan: Plan, source_bytes: int) -> None:
-        """Refuse what can never run, or not now.
+    def check(self, plan: Plan, source_bytes: int, *, entering: int) -> None:
+        """Refuse what can never run, or not now; `entering` as in `Admission.check_queue`.
 
         Raises:
             ExceedsMemoryError: It can never fit.
             QueueFullError: Too many jobs wait.
         """
         check_fits(plan, source_bytes, self.arena.work)
-        self.admission.check_queue()
+        self.admission.check_queue(entering)
 
     async def run(self, order: Order, sink: Sink) -> None:
-        """Run an order until every task is made or has failed; cancelling abandons it at once."""
+        """Run an order until every task is made or has failed; cancelling abandons it at once.
+
+        Raises:
+            ShuttingDownError: The engine was closed before that.
+        """
         work = Work(next(self._numbers), order, sink, order.source)
         done = asyncio.get_running_loop().create_future()
         self._done[work] = done
@@ -145,16 +153,17 @@ class Engine:
         self._scheduler.add_decoded(work)
         self._dispatch()
 
-    def deliver(self, work: Work, index: int, encoded: Encoded) -> None:
+    def deliver(self, batch: RunningBatch, index: int, encoded: Encoded) -> None:
         """Hand a variant to whoever ordered it, and settle its task."""
-        work.holds += 1
-        self._spawn(self._deliver(work, index, encoded))
+        batch.work.holds += 1
+        self._spawn(self._deliver(batch, index, encoded))
 
     def fail_task(self, work: Work, index: int, error: PixelPipeError) -> None:
         """Settle a task that has failed."""
         if index in work.unsettled:
             work.sink.task_failed(index, work.attempts[index].strikes, error)
-            self._settle(work, index)
+            work.unsettled.discard(index)
+            self._finish(work)
 
     def fail_decode(self, work: Work, error: PixelPipeError) -> None:
         """Settle every task of a job whose source cannot be decoded."""
@@ -162,12 +171,12 @@ class Engine:
             self.fail_task(work, index, error)
         self._finish(work)
 
-    def error_of(self, reply: FailedReply) -> PixelPipeError:
+    def error_of(self, work: Work, reply: FailedReply) -> PixelPipeError:
         """The error that a worker told of; a defect's story goes to the log, not to clients."""
         told = _TOLD.get(reply.slug)
         if told is not None:
             return told(reply.detail)
-        _log.error("a worker met a defect", trace=reply.detail)
+        _log.error("a worker met a defect", job=work.order.label, trace=reply.detail)
         return InternalError("Processing failed because of a defect in the server.")
 
     def task_lost(self, work: Work, index: int, cause: Cause) -> None:
@@ -220,7 +229,7 @@ class Engine:
         if choice.decode:
             self.admission.leave(work)
         work.holds += 1
-        handle.assign(RunningBatch(self, work, self._batch(choice), choice.tasks))
+        handle.assign(RunningBatch(self, handle, work, self._batch(choice), choice.tasks))
 
     def _batch(self, choice: Choice) -> Batch:
         work, plan = choice.work, choice.work.order.plan
@@ -238,18 +247,25 @@ class Engine:
             ),
         )
 
-    async def _deliver(self, work: Work, index: int, encoded: Encoded) -> None:
+    async def _deliver(self, batch: RunningBatch, index: int, encoded: Encoded) -> None:
+        work = batch.work
         try:
             await work.sink.task_made(index, encoded)
+        except WrongDigestError:
+            # The worker lied; what it works on now is not to blame.
+            batch.handle.condemn(Cause.DISMISSED)
+            self.task_lost(work, index, Cause.PROTOCOL)
         except PixelPipeError as error:
             self.fail_task(work, index, error)
         except Exception:  # noqa: BLE001 - a defect must not leave the task open
-            _log.exception("a variant could not be delivered")
+            _log.exception("a variant could not be delivered", job=work.order.label)
             self.fail_task(work, index, InternalError("The variant could not be kept."))
+        else:
+            work.unsettled.discard(index)
         finally:
             encoded.content.release()
             work.holds -= 1
-            self._settle(work, index)
+            self._finish(work)
 
     def _task_again(self, work: Work, index: int) -> None:
         work.requeue([index])
@@ -260,10 +276,6 @@ class Engine:
             self._scheduler.add_ready(work, first=True)
             self._dispatch()
 
-    def _settle(self, work: Work, index: int) -> None:
-        work.unsettled.discard(index)
-        self._finish(work)
-
     def _finish(self, work: Work) -> None:
         """Let the job go once nothing is open and nobody uses its memory."""
         if work.unsettled or work.holds or work.stage is Stage.ENDED:
@@ -273,7 +285,12 @@ class Engine:
         self.admission.leave(work)
         work.release_source()
         work.release_buffers()
-        self._done.pop(work).set_result(None)
+        done = self._done.pop(work)
+        if self._closing:
+            done.set_exception(ShuttingDownError("The server shut down before this was made."))
+            done.exception()  # Whoever ordered it may be gone.
+        else:
+            done.set_result(None)
 
     def _abandon(self, work: Work) -> None:
         work.unsettled.clear()
@@ -295,4 +312,7 @@ class Engine:
     async def _trim(self) -> None:
         while True:
             await asyncio.sleep(self.limits.arena_idle_s)
-            await self.arena.trim()
+            try:
+                await self.arena.trim()
+            except OSError:
+                _log.exception("idle memory could not be given back")

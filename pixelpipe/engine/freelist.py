@@ -1,6 +1,6 @@
 """First-fit bookkeeping of address ranges; it owns no memory."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 
 
 class FreeList:
@@ -26,13 +26,16 @@ class FreeList:
                 return start
         return None
 
-    def take_above(self, start: int) -> int:
-        """Take everything from `start`, at or above `top`, to the end; return its size."""
-        low, end = self._spans[-1]
-        if not low <= start or end != self._end:
-            raise ValueError("the range is in use")
-        self._replace(len(self._spans) - 1, (low, start))
-        return end - start
+    def take_range(self, start: int, size: int) -> bool:
+        """Take just this range, if all of it is free."""
+        end = start + size
+        index = bisect_right(self._spans, (start, self._end)) - 1
+        if index < 0 or self._spans[index][1] < end:
+            return False
+        low, high = self._spans.pop(index)
+        left = [(low, start), (end, high)]
+        self._spans[index:index] = [span for span in left if span[0] < span[1]]
+        return True
 
     def extend(self, end: int, more: int) -> bool:
         """Lengthen the used range that ends at `end` by `more` bytes, if those are free."""

@@ -45,7 +45,7 @@ class Assignment(Protocol):
     def decoded(self, reply: Decoded) -> None:
         """The decode is done."""
 
-    def made(self, step: int, reply: MadeReply, inline: bytes) -> None:
+    def made(self, step: int, reply: MadeReply, inline: memoryview) -> None:
         """The step's variant is encoded."""
 
     def failed(self, step: int | None, reply: FailedReply) -> None:
@@ -95,6 +95,7 @@ class WorkerHandle:
         worker: The process.
         deadline_s: Longest time for one step.
         on_free: Called when it can take a batch.
+        on_unfit: Called when it must get no batch any more, before its end.
         on_dead: Called once it has ended; `bury` is to follow when the cause is known.
     """
 
@@ -104,6 +105,7 @@ class WorkerHandle:
         *,
         deadline_s: float,
         on_free: Callable[["WorkerHandle"], None],
+        on_unfit: Callable[["WorkerHandle"], None],
         on_dead: Callable[["WorkerHandle"], None],
     ) -> None:
         self.worker = worker
@@ -111,6 +113,7 @@ class WorkerHandle:
         self._dead = False
         self._deadline_s = deadline_s
         self._on_free = on_free
+        self._on_unfit = on_unfit
         self._on_dead = on_dead
         self._reader = ReplyReader()
         self._unsent = memoryview(b"")
@@ -139,6 +142,7 @@ class WorkerHandle:
         """Kill the worker for this cause; what it says from now on is not heard."""
         if self.verdict is None:
             self.verdict = cause
+            self._on_unfit(self)
             self._stop_listening()
             self.worker.kill()
 
@@ -182,6 +186,7 @@ class WorkerHandle:
     def _closed(self) -> None:
         # A dying process closes its files first and can be seen dead only then; one that closes
         # the channel and lives on has broken the protocol.
+        self._on_unfit(self)
         self._stop_listening()
         self._rearm(_CLOSED_BUT_ALIVE_S, Cause.PROTOCOL)
 
@@ -193,7 +198,7 @@ class WorkerHandle:
                 return
             self._take(*taken)
 
-    def _take(self, reply: Reply, inline: bytes) -> None:
+    def _take(self, reply: Reply, inline: memoryview) -> None:
         progress = self._progress
         if progress is None or reply.ticket != progress.ticket:
             raise ProtocolFaultError("an answer to nothing that was asked")

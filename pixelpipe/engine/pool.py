@@ -73,7 +73,11 @@ class Pool:
     def _welcome(self, worker: WorkerProcess) -> None:
         self._watch_forkserver(worker.forkserver_pid)
         handle = WorkerHandle(
-            worker, deadline_s=self._deadline_s, on_free=self._freed, on_dead=self._died
+            worker,
+            deadline_s=self._deadline_s,
+            on_free=self._freed,
+            on_unfit=self._retire,
+            on_dead=self._died,
         )
         self._live.add(handle)
         if self._closing.is_set():
@@ -85,9 +89,12 @@ class Pool:
         self.idle.append(handle)
         self._on_free()
 
-    def _died(self, handle: WorkerHandle) -> None:
-        with contextlib.suppress(ValueError):
+    def _retire(self, handle: WorkerHandle) -> None:
+        if handle in self.idle:
             self.idle.remove(handle)
+
+    def _died(self, handle: WorkerHandle) -> None:
+        self._retire(handle)
         self._spawn_task(self._replace(handle))
 
     async def _replace(self, handle: WorkerHandle) -> None:
@@ -107,7 +114,7 @@ class Pool:
         while not self._closing.is_set():
             try:
                 self._welcome(await self._in_spawner(self._spawner.start))
-            except (WorkerStartError, OSError, EOFError) as error:
+            except WorkerStartError as error:
                 _log.error("worker did not start", error=str(error))
                 await self._pause(delay_s)
                 delay_s = min(2 * delay_s, _START_RETRY_MOST_S)

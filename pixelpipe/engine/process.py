@@ -80,22 +80,26 @@ class Spawner:
             WorkerStartError: It ended, or kept silent.
         """
         ours, theirs = socket.socketpair()
-        with theirs:
-            process = self._context.Process(
-                target=_enter,
-                args=(self._main, theirs, self._arena),
-                name="pixelpipe-worker",
-                daemon=True,
-            )
-            process.start()
         try:
+            with theirs:
+                process = self._start_process(theirs)
             forkserver_pid, pidfd = _hello(ours)
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
+            # The end of the channel is the end of a worker that did come up.
             ours.close()
-            process.kill()
-            raise WorkerStartError(f"worker {process.pid}: {error!r}") from error
+            raise WorkerStartError(f"a worker did not start: {error!r}") from error
         ours.setblocking(False)
         return WorkerProcess(process, ours, pidfd, forkserver_pid)
+
+    def _start_process(self, channel: socket.socket) -> ForkServerProcess:
+        process = self._context.Process(
+            target=_enter,
+            args=(self._main, channel, self._arena),
+            name="pixelpipe-worker",
+            daemon=True,
+        )
+        process.start()
+        return process
 
     def exit_code(self, worker: WorkerProcess) -> int:
         """The exit code of a worker that has ended; it reaches us through the forkserver."""

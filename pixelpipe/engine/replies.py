@@ -58,18 +58,45 @@ Reply = CodecCalled | Decoded | MadeReply | FailedReply
 _REPLY: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="outcome")])
 
 
+class _Inline:
+    """The bytes behind a frame, gathered where they will stay."""
+
+    def __init__(self, reply: MadeReply) -> None:
+        self.reply = reply
+        self._bytes = bytearray(reply.inline)
+        self._filled = 0
+
+    @property
+    def complete(self) -> bool:
+        return self._filled == len(self._bytes)
+
+    @property
+    def content(self) -> memoryview:
+        return memoryview(self._bytes).toreadonly()
+
+    def take(self, data: memoryview) -> memoryview:
+        """Take in what belongs to it; returns the rest."""
+        count = min(len(data), len(self._bytes) - self._filled)
+        self._bytes[self._filled : self._filled + count] = data[:count]
+        self._filled += count
+        return data[count:]
+
+
 class ReplyReader:
     """Bytes in, replies out; bounded, and never waiting for anything."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._waiting: MadeReply | None = None
+        self._inline: _Inline | None = None
 
     def feed(self, data: bytes) -> None:
         """Take in what came over the channel."""
-        self._buffer += data
+        rest = memoryview(data)
+        if self._inline is not None:
+            rest = self._inline.take(rest)
+        self._buffer += rest
 
-    def next(self, inline_limit: int) -> tuple[Reply, bytes] | None:
+    def next(self, inline_limit: int) -> tuple[Reply, memoryview] | None:
         """The next whole reply and the bytes behind it; None until more comes.
 
         Args:
@@ -78,17 +105,18 @@ class ReplyReader:
         Raises:
             ProtocolFaultError: What came is no reply.
         """
-        if self._waiting is None:
+        if self._inline is None:
             reply = self._next_frame()
             if not isinstance(reply, MadeReply) or not reply.inline:
-                return None if reply is None else (reply, b"")
+                return None if reply is None else (reply, memoryview(b""))
             if reply.inline != reply.size or reply.inline > inline_limit:
                 raise ProtocolFaultError(f"{reply.inline} inline bytes")
-            self._waiting = reply
-        if len(self._buffer) < self._waiting.inline:
+            self._inline = _Inline(reply)
+            self._buffer = bytearray(self._inline.take(memoryview(bytes(self._buffer))))
+        if not self._inline.complete:
             return None
-        made, self._waiting = self._waiting, None
-        return made, self._cut(made.inline)
+        inline, self._inline = self._inline, None
+        return inline.reply, inline.content
 
     def _next_frame(self) -> Reply | None:
         if len(self._buffer) < LENGTH.size:

@@ -65,7 +65,7 @@ class Upload:
             self.take_over().release()
 
     async def _grow(self, more: int) -> None:
-        more = max(more, _GROWTH_BYTES)
+        more = max(more, min(_GROWTH_BYTES, self._limit_bytes - self._held.size))
         if self._held.extend(more):
             await self._region.back(self._held)
             return

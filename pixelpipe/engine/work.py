@@ -48,6 +48,7 @@ class Sink(Protocol):
         """The variant is made; what is raised here fails the task.
 
         Raises:
+            WrongDigestError: The bytes are not those that the worker spoke of.
             PixelPipeError: It could not be kept.
         """
 
@@ -63,6 +64,7 @@ class Order:
     """What the engine is asked to do.
 
     Attributes:
+        label: What it is called in the log.
         plan: One decode and its tasks.
         source: The lease that holds the source's bytes; the engine takes it over.
         source_bytes: How many of them.
@@ -70,6 +72,7 @@ class Order:
             lease of a job that has to wait; without, the lease is kept.
     """
 
+    label: str
     plan: Plan
     source: Lease
     source_bytes: int

@@ -36,6 +36,9 @@ from pixelpipe.imaging.picture import Picture
 
 _TRACE_CHARS = 1500
 
+# The forkserver loads this module before it forks.
+_FORKSERVER_PID = os.getpid()
+
 
 class Worker:
     """One worker's life over its channel and its window into the arena."""
@@ -152,6 +155,8 @@ def main(channel: socket.socket, arena: str) -> None:
 def run(kind: type[Worker], channel: socket.socket, arena: str) -> None:
     """Give up what a worker must not have, say hello, work, and end without cleaning up."""
     isolation.die_with_parent()
+    if os.getppid() != _FORKSERVER_PID:
+        os._exit(1)  # It died before the kernel was told: this process would be an orphan.
     isolation.ignore_terminal()
     isolation.no_core_dumps()
     cv2.setNumThreads(1)
@@ -167,7 +172,7 @@ def _say_hello(channel: socket.socket) -> None:
     # The worker's own pidfd: the server could only open one by number, which might be another's
     # by then.
     pidfd = os.pidfd_open(os.getpid())
-    socket.send_fds(channel, [str(os.getppid()).encode()], [pidfd])
+    socket.send_fds(channel, [str(_FORKSERVER_PID).encode()], [pidfd])
     os.close(pidfd)
 
 

@@ -17,6 +17,7 @@ class BlobStore(Protocol):
         allowed and cheap.
 
         Raises:
+            WrongDigestError: It is not the digest of `content`; nothing was stored.
             StorageFailedError: Nothing was stored.
         """
 

@@ -57,12 +57,20 @@ class Recorder:
     async def _write_batch(self, batch: list[tuple[Draft, asyncio.Future[None]]]) -> None:
         try:
             events = await self._journal.append([draft for draft, _ in batch])
-        except StorageFailedError as error:
-            _log.error("events could not be recorded", count=len(batch))
+        except Exception as error:  # noqa: BLE001 - the writer must live on, whatever it was
+            _log.exception("events could not be recorded", count=len(batch))
+            failure = error if isinstance(error, StorageFailedError) else _defect()
             for _, recorded in batch:
-                recorded.set_exception(error)
-                recorded.exception()  # Not everybody waits for it; that is no defect.
+                if not recorded.done():
+                    recorded.set_exception(failure)
+                    recorded.exception()  # Not everybody waits for it; that is no defect.
             return
         self._feed.announce(events)
         for _, recorded in batch:
-            recorded.set_result(None)
+            # Who waited for it may have been cancelled, and the future with him.
+            if not recorded.done():
+                recorded.set_result(None)
+
+
+def _defect() -> StorageFailedError:
+    return StorageFailedError("The server could not record what happened.")

@@ -8,11 +8,18 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from pixelpipe.engine.arena import Lease
 from pixelpipe.engine.engine import Engine
 from pixelpipe.engine.uploads import Upload
 from pixelpipe.engine.work import Order
-from pixelpipe.errors import EmptyBodyError, JobNotFoundError, ShuttingDownError
+from pixelpipe.errors import (
+    EmptyBodyError,
+    InternalError,
+    JobNotFoundError,
+    ShuttingDownError,
+)
 from pixelpipe.formats.probe import probe
 from pixelpipe.formats.source import SourceInfo
 from pixelpipe.jobs.feed import Feed
@@ -23,15 +30,18 @@ from pixelpipe.jobs.model import (
     Job,
     JobState,
     Source,
+    TaskState,
     Variant,
     new_job_id,
 )
 from pixelpipe.jobs.poison import PoisonList
 from pixelpipe.jobs.ports import BlobStore, Journal
 from pixelpipe.jobs.recorder import Recorder
-from pixelpipe.jobs.sinks import JobSink, RenderSink, put_patiently
+from pixelpipe.jobs.sinks import JobSink, RenderSink, put_patiently, read_patiently
 from pixelpipe.jobs.submission import Rendered, SourceLimits, Submission
 from pixelpipe.recipes.plan import Plan, plan
+
+_log = structlog.get_logger(__name__)
 
 
 class JobService:
@@ -55,6 +65,7 @@ class JobService:
         self._recorder = Recorder(journal, self._feed)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._accepting: set[asyncio.Task[Job]] = set()
+        self._rendering: set[asyncio.Task[None]] = set()
         self._draining = False
 
     @property
@@ -111,8 +122,17 @@ class JobService:
         _, planned = self._inspect(submission)
         upload = submission.upload
         sink = RenderSink(upload.sha256, self._poison)
-        order = Order(planned, upload.take_over(), upload.size_bytes, None)
-        await self._engine.run(order, sink)
+        order = Order("transform", planned, upload.take_over(), upload.size_bytes, None)
+        run = asyncio.create_task(self._engine.run(order, sink))
+        self._rendering.add(run)
+        run.add_done_callback(self._rendering.discard)
+        try:
+            await asyncio.wait({run})
+        finally:
+            run.cancel()  # A client that went away frees its worker.
+        if run.cancelled():
+            raise ShuttingDownError("The server shut down before this was made.")
+        run.result()
         if sink.error is not None:
             raise sink.error
         task = planned.tasks[0]
@@ -168,9 +188,9 @@ class JobService:
         """Accept nothing more, let what runs finish, and cancel what has not after `for_s`."""
         self._draining = True
         await asyncio.gather(*self._accepting, return_exceptions=True)
-        if self._running:
-            await asyncio.wait(self._running.values(), timeout=for_s)
-        left = list(self._running.values())
+        left = {*self._running.values(), *self._rendering}
+        if left:
+            _, left = await asyncio.wait(left, timeout=for_s)
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
@@ -190,7 +210,7 @@ class JobService:
         limits = self._limits
         info = probe(upload.view, max_pixels=limits.max_pixels, max_side_px=limits.max_side_px)
         planned = plan(info, submission.specs, limits)
-        self._engine.check(planned, upload.size_bytes)
+        self._engine.check(planned, upload.size_bytes, entering=len(self._accepting))
         return info, planned
 
     async def _accept(self, job: Job, planned: Plan, lease: Lease, size_bytes: int) -> Job:
@@ -202,8 +222,8 @@ class JobService:
         except BaseException:
             lease.release()
             raise
-        load = partial(self._blobs.read_into, job.source.sha256)
-        order = Order(planned, lease, size_bytes, load)
+        load = partial(read_patiently, self._blobs, job.source.sha256)
+        order = Order(job.id, planned, lease, size_bytes, load)
         self._running[job.id] = asyncio.create_task(self._run(job, order, began))
         return job
 
@@ -212,9 +232,14 @@ class JobService:
         try:
             await self._engine.run(order, sink)
             verdict = job.verdict()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ShuttingDownError):
             verdict = JobState.CANCELLED
-            sink.cancel(ShuttingDownError("The server shut down before this was made."))
+            error = ShuttingDownError("The server shut down before this was made.")
+            sink.end_rest(TaskState.CANCELLED, error)
+        except Exception:  # noqa: BLE001 - whatever it was, the job has to end
+            _log.exception("a job could not be run", job=job.id)
+            sink.end_rest(TaskState.FAILED, InternalError("The job could not be run."))
+            verdict = job.verdict()
         job.timings_ms["total"] = (time.perf_counter() - began) * 1000
         job.move(verdict)
         del self._running[job.id]

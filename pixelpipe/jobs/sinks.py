@@ -1,13 +1,16 @@
 """Who listens to the engine: a job that records and stores, or a transform that hands back."""
 
 import asyncio
+import hashlib
 import random
 import time
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from pixelpipe.engine.work import Encoded
-from pixelpipe.errors import PixelPipeError, StorageFailedError
+from pixelpipe.errors import PixelPipeError, StorageFailedError, WrongDigestError
 from pixelpipe.jobs.model import EventType, Job, JobState, TaskState
+from pixelpipe.jobs.poison import PoisonList
 from pixelpipe.jobs.ports import BlobStore
 from pixelpipe.jobs.recorder import Recorder
 
@@ -15,17 +18,10 @@ STORE_ATTEMPTS = 3
 _STORE_BACKOFF_S = 0.1
 
 
-class Poison(Protocol):
-    """Where sources that killed their decoder are remembered."""
-
-    def remember(self, sha256: str) -> None:
-        """Refuse these bytes for a while."""
-
-
 class JobSink:
     """Moves a job and its variants through their states as the engine tells of them."""
 
-    def __init__(self, job: Job, blobs: BlobStore, recorder: Recorder, poison: Poison) -> None:
+    def __init__(self, job: Job, blobs: BlobStore, recorder: Recorder, poison: PoisonList) -> None:
         self._job = job
         self._blobs = blobs
         self._recorder = recorder
@@ -47,6 +43,7 @@ class JobSink:
         variant = self._job.variants[index]
         variant.move(TaskState.RUNNING)
         variant.attempts = attempt
+        variant.problem = None
         self._recorder.record(self._job, EventType.VARIANT_STARTED, variant)
 
     def task_retrying(self, index: int, strikes: int, error: PixelPipeError) -> None:
@@ -75,7 +72,6 @@ class JobSink:
         }
         variant.size_bytes = len(encoded.content)
         variant.sha256 = encoded.sha256
-        variant.problem = None
         variant.move(TaskState.COMPLETED)
         await self._recorder.record(self._job, EventType.VARIANT_COMPLETED, variant)
 
@@ -92,11 +88,11 @@ class JobSink:
         """Remember the source."""
         self._poison.remember(self._job.source.sha256)
 
-    def cancel(self, error: PixelPipeError) -> None:
+    def end_rest(self, state: TaskState, error: PixelPipeError) -> None:
         """What is not settled never will be."""
         for variant in self._job.variants:
             if variant.state in {TaskState.QUEUED, TaskState.RUNNING}:
-                variant.move(TaskState.CANCELLED)
+                variant.move(state)
                 variant.problem = error.problem()
         self._job.failures.append(error.problem())
 
@@ -104,7 +100,7 @@ class JobSink:
 class RenderSink:
     """Keeps the one output of a transform."""
 
-    def __init__(self, sha256: str, poison: Poison) -> None:
+    def __init__(self, sha256: str, poison: PoisonList) -> None:
         self.content = b""
         self.sha256 = ""
         self.timings_ms: dict[str, float] = {}
@@ -126,9 +122,15 @@ class RenderSink:
         """Nobody watches."""
 
     async def task_made(self, index: int, encoded: Encoded) -> None:
-        """Copy the bytes out of the arena, which they are about to leave."""
+        """Copy the bytes out of the arena, which they are about to leave.
+
+        Raises:
+            WrongDigestError: They are not those that the worker spoke of.
+        """
         del index
         self.content = bytes(encoded.content)
+        if await asyncio.to_thread(_sha256, self.content) != encoded.sha256:
+            raise WrongDigestError("bytes that are not those of their digest")
         self.sha256 = encoded.sha256
         self.timings_ms |= {"process": encoded.process_ms, "encode": encoded.encode_ms}
 
@@ -142,18 +144,32 @@ class RenderSink:
         self._poison.remember(self._source_sha256)
 
 
-async def put_patiently(blobs: BlobStore, sha256: str, content: memoryview) -> None:
-    """Store a blob; trouble with the storage is tried again, with backoff and jitter.
+async def patiently(operation: Callable[[], Awaitable[None]]) -> None:
+    """Do something with the storage; trouble is tried again, with backoff and jitter.
 
     Raises:
         StorageFailedError: The last attempt failed as well.
     """
     for attempt in range(1, STORE_ATTEMPTS):
         try:
-            await blobs.put(sha256, content)
+            await operation()
         except StorageFailedError:
             most = _STORE_BACKOFF_S * 2**attempt
             await asyncio.sleep(random.uniform(most / 2, most))  # noqa: S311 - jitter
         else:
             return
-    await blobs.put(sha256, content)
+    await operation()
+
+
+async def put_patiently(blobs: BlobStore, sha256: str, content: memoryview) -> None:
+    """Store a blob; see `BlobStore.put` and `patiently`."""
+    await patiently(partial(blobs.put, sha256, content))
+
+
+async def read_patiently(blobs: BlobStore, sha256: str, target: memoryview) -> None:
+    """Read a blob; see `BlobStore.read_into` and `patiently`."""
+    await patiently(partial(blobs.read_into, sha256, target))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -31,6 +31,7 @@ class VariantView(BaseModel):
     bytes: int | None
     sha256: str | None
     attempts: int
+    strikes: int
     reduced: bool
     timings_ms: dict[str, float]
     url: str | None
@@ -95,6 +96,7 @@ def _variant_fields(job: Job, variant: Variant) -> dict[str, Any]:
         "bytes": variant.size_bytes,
         "sha256": variant.sha256,
         "attempts": variant.attempts,
+        "strikes": variant.strikes,
         "reduced": task.reduced,
         "timings_ms": _rounded(variant.timings_ms),
         "url": variant_url(job.id, task.name) if made else None,

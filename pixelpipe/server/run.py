@@ -14,6 +14,7 @@ from pixelpipe.engine.process import WORKER_MAIN
 from pixelpipe.runtime import open_runtime
 from pixelpipe.server.app import RUNNER_OPTIONS, make_app
 
+_LAST_ANSWERS_S = 2.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -31,13 +32,17 @@ async def serve(settings: Settings, worker_main: str = WORKER_MAIN) -> None:
     told_to_stop = _watch_signals()
     async with open_runtime(settings, worker_main) as runtime:
         runner = web.AppRunner(
-            make_app(runtime), shutdown_timeout=settings.drain_s / 2, **RUNNER_OPTIONS
+            make_app(runtime), shutdown_timeout=_LAST_ANSWERS_S, **RUNNER_OPTIONS
         )
         await runner.setup()
         try:
             url = await _listen(runner, settings)
             print(f"PixelPipe listening on {url}", flush=True)  # noqa: T201 - for who started it
             await told_to_stop.wait()
+            # Connections that are open still get their answers while the work drains.
+            for site in list(runner.sites):
+                await site.stop()
+            await runtime.service.drain(settings.drain_s)
         finally:
             await runner.cleanup()
 

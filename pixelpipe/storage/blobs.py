@@ -1,6 +1,7 @@
 """Blobs as files: written aside, synced, then renamed, so that a blob is whole or not there."""
 
 import asyncio
+import hashlib
 import os
 import secrets
 from collections.abc import Callable
@@ -8,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
-from pixelpipe.errors import StorageFailedError
+from pixelpipe.errors import StorageFailedError, WrongDigestError
+from pixelpipe.storage.folder import usable
 
 _THREADS = 4
 _Result = TypeVar("_Result")
@@ -20,14 +22,18 @@ class FileBlobs:
 
     Args:
         root: The folder; made if it is not there. What an interrupted write left in it is swept.
+
+    Raises:
+        FolderError: The folder cannot be made or swept.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._unfinished = root / "unfinished"
-        self._unfinished.mkdir(parents=True, exist_ok=True)
-        for leftover in self._unfinished.iterdir():
-            leftover.unlink()
+        with usable(f"the folder {root}"):
+            self._unfinished.mkdir(parents=True, exist_ok=True)
+            for leftover in self._unfinished.iterdir():
+                leftover.unlink()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="blobs")
 
     async def put(self, sha256: str, content: memoryview) -> None:
@@ -47,8 +53,11 @@ class FileBlobs:
         self._threads.shutdown()
 
     def _write(self, sha256: str, content: memoryview) -> None:
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise WrongDigestError(f"bytes that are not those of {sha256}")
         final = self.path(sha256)
         if final.exists():
+            _sync_folder(final.parent)  # Whoever has just put it there may not be that far.
             return
         aside = self._unfinished / secrets.token_hex(8)
         try:

@@ -6,7 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class FolderInUseError(Exception):
+class FolderError(Exception):
+    """A folder cannot be used; the message says which and why."""
+
+
+class FolderInUseError(FolderError):
     """Another server works in the folder."""
 
 
@@ -16,11 +20,33 @@ def exclusive(folder: Path) -> Iterator[None]:
 
     Raises:
         FolderInUseError: Another process holds it.
+        FolderError: It cannot be made, written to, or locked.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise FolderInUseError(f"another server works in {folder}") from error
+    with usable(f"the data folder {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    with lock:
+        with usable(f"the data folder {folder}"):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise FolderInUseError(f"another server works in {folder}") from error
         yield
+
+
+@contextmanager
+def usable(what: str) -> Iterator[None]:
+    """Around the preparation of a folder.
+
+    Args:
+        what: The folder, as the message names it.
+
+    Raises:
+        FolderError: The system did not allow it.
+    """
+    try:
+        yield
+    except FileExistsError as error:
+        raise FolderError(f"cannot use {what}: a file of that name is in the way") from error
+    except OSError as error:
+        raise FolderError(f"cannot use {what}: {error.strerror}") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelpipe.errors import StorageFailedError
+from pixelpipe.errors import StorageFailedError, WrongDigestError
 from pixelpipe.storage.blobs import FileBlobs
 
 CONTENT = bytes(range(256)) * 500
@@ -38,6 +38,15 @@ async def test_putting_again_is_allowed(blobs: FileBlobs) -> None:
     await asyncio.gather(*(blobs.put(SHA256, memoryview(CONTENT)) for _ in range(8)))
     await blobs.put(SHA256, memoryview(CONTENT))
     assert await asyncio.to_thread(_read, blobs.path(SHA256)) == CONTENT
+
+
+async def test_nothing_is_stored_under_the_digest_of_other_bytes(blobs: FileBlobs) -> None:
+    with pytest.raises(WrongDigestError):
+        await blobs.put(SHA256, memoryview(b"other bytes"))
+    assert not await asyncio.to_thread(blobs.path(SHA256).exists)
+    await blobs.put(SHA256, memoryview(CONTENT))
+    with pytest.raises(WrongDigestError):
+        await blobs.put(SHA256, memoryview(b"other bytes"))
 
 
 async def test_a_blob_that_is_not_there_is_an_error(blobs: FileBlobs) -> None:

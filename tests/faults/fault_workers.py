@@ -134,6 +134,10 @@ class FaultWorker(worker.Worker):
         self.channel.sendall(frame(self._made(10) | {"ticket": self.step.ticket + 1}))
         hang()
 
+    def fault_digest(self) -> None:
+        self.channel.sendall(frame(self._made(10)))
+        hang()
+
     def fault_garbage(self) -> None:
         body = json.dumps({"ticket": self.step.ticket, "outcome": "root"}).encode()
         self.channel.sendall(LENGTH.pack(len(body)) + body)

@@ -4,8 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,64 +12,26 @@ import pytest
 from pixelpipe.engine.handle import WorkerHandle
 from pixelpipe.engine.process import has_ended
 from pixelpipe.errors import PoisonedSourceError
-from pixelpipe.jobs.model import Event, EventType, Job, JobState, TaskState
+from pixelpipe.jobs.model import EventType, Job, JobState, TaskState
 from pixelpipe.jobs.submission import Submission
-from pixelpipe.recipes.spec import Spec
-from pixelpipe.runtime import Runtime, open_runtime
+from pixelpipe.runtime import Runtime
 from tests.faults.fault_workers import (
     CRASH_WIDTH,
     EXECUTED,
     HANG_ONCE_WIDTH,
     HANG_WIDTH,
     marker,
-    markers,
+)
+from tests.faults.faulty_runtime import (
+    PATIENCE_S,
+    SIBLINGS,
+    faulty_runtime,
+    finish,
+    make_specs,
+    submit,
+    until,
 )
 from tests.photographs import photo_jpeg
-from tests.serving import small_settings
-
-DEADLINE_S = 1.0
-PATIENCE_S = 20.0
-SIBLINGS = ("alpha", "beta", "gamma", "delta")
-
-
-@asynccontextmanager
-async def faulty_runtime(folder: Path, **changes: object) -> AsyncIterator[Runtime]:
-    settings = small_settings(folder, **{"task_deadline_s": DEADLINE_S} | changes)
-    async with open_runtime(settings, "tests.faults.fault_workers:main") as runtime:
-        arena = runtime.engine.arena.name
-        yield runtime
-    for left in markers(arena):
-        left.unlink()
-
-
-def _specs(*names: str) -> tuple[Spec, ...]:
-    sizes = {name: 60 + 20 * number for number, name in enumerate(SIBLINGS)}
-    return tuple(
-        Spec.model_validate({"name": name, "resize": {"width": sizes.get(name, 50)}})
-        for name in names
-    )
-
-
-async def submit(runtime: Runtime, *names: str, width: int = 400) -> Job:
-    content = photo_jpeg(width, 300)
-    async with runtime.service.receive(len(content)) as upload:
-        await upload.write(content)
-        return await runtime.service.accept(Submission(upload, "photo.jpg", _specs(*names), 0.0))
-
-
-async def finish(runtime: Runtime, job: Job) -> list[Event]:
-    events: list[Event] = []
-    async with asyncio.timeout(PATIENCE_S):
-        async for batch in runtime.service.follow(0, [job.id]):
-            events.extend(batch)
-    assert job.ended
-    return events
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - states of other processes have no event
-            await asyncio.sleep(0.005)
 
 
 def _busy(runtime: Runtime) -> WorkerHandle:
@@ -97,6 +58,7 @@ FINAL = {
     "inline": "worker-crashed",
     "ticket": "worker-crashed",
     "garbage": "worker-crashed",
+    "digest": "worker-crashed",
     "input": "worker-crashed",
     "foreign": "worker-crashed",
     "peek": "worker-crashed",
@@ -265,7 +227,7 @@ async def test_cancelling_frees_workers_and_memory(tmp_path: Path) -> None:
         content = photo_jpeg(400, 300)
         async with runtime.service.receive(len(content)) as upload:
             await upload.write(content)
-            submission = Submission(upload, "photo.jpg", _specs("hang"), 0.0)
+            submission = Submission(upload, "photo.jpg", make_specs("hang"), 0.0)
             transform = asyncio.create_task(runtime.service.transform(submission))
             await until(lambda: any(h.assignment for h in runtime.engine.pool.workers))
             pidfd = os.dup(_busy(runtime).worker.pidfd)

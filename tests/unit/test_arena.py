@@ -1,5 +1,6 @@
 """Leases of the arena, on a real segment."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from multiprocessing.shared_memory import SharedMemory
@@ -106,15 +107,45 @@ async def test_idle_pages_go_back_to_the_system_and_used_ones_stay(arena: Arena)
     await arena.work.back(high)
     low.view()[:4] = b"kept"
     high.release()
-    await arena.trim()  # the use of before still counts
+    await arena.trim(keep_bytes=0)  # the use of before still counts
     assert _backed_bytes(arena) > 2 * MIB
-    await arena.trim()
+    await arena.trim(keep_bytes=0)
     assert _backed_bytes(arena) <= 2 * PAGE_BYTES
     assert bytes(low.view(0, 4)) == b"kept"
     again = arena.work.take(2 * MIB)
     assert again is not None
     await arena.work.back(again)
     assert bytes(again.view(0, 4)) == bytes(4)
+
+
+async def test_some_idle_pages_are_kept_warm(arena: Arena) -> None:
+    lease = arena.work.take(2 * MIB)
+    assert lease is not None
+    await arena.work.back(lease)
+    lease.release()
+    for _ in range(2):
+        await arena.trim(keep_bytes=MIB)
+    assert _backed_bytes(arena) == MIB
+
+
+async def test_room_can_be_leased_while_idle_pages_are_given_back(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelpipe.engine.arena._SLICE_BYTES", 64 * KIB)
+    lease = arena.work.take(3 * MIB)
+    assert lease is not None
+    await arena.work.back(lease)
+    lease.release()
+    await arena.trim(keep_bytes=0)
+    trimming = asyncio.create_task(arena.trim(keep_bytes=0))
+    taken = 0
+    while not trimming.done():
+        await asyncio.sleep(0)
+        during = arena.work.take(MIB)
+        assert during is not None
+        during.release()
+        taken += 1
+    assert taken > 1
 
 
 async def test_waiters_hear_of_room(arena: Arena) -> None:

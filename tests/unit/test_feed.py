@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pixelpipe.errors import StorageFailedError
 from pixelpipe.formats.registry import Format
 from pixelpipe.jobs.feed import Feed
-from pixelpipe.jobs.model import EventType, Job, Source
+from pixelpipe.jobs.model import Event, EventType, Job, Source
 from pixelpipe.jobs.recorder import Recorder
 from pixelpipe.storage.memory import MemoryJournal
 
@@ -89,3 +90,29 @@ async def test_an_event_shows_the_job_as_it_was_when_it_happened(log: Log) -> No
     first, second = await log.journal.events(0, None, 10)
     assert b'"decodes":0' in first.data
     assert b'"decodes":7' in second.data
+
+
+async def test_who_stops_waiting_for_an_event_takes_nobody_along(log: Log) -> None:
+    a = await log.job("a")
+    abandoned = log.recorder.record(a, EventType.JOB_ACCEPTED)
+    waited_for = log.recorder.record(a, EventType.JOB_STARTED)
+    abandoned.cancel()
+    async with asyncio.timeout(5):
+        await waited_for
+        await log.recorder.record(a, EventType.JOB_COMPLETED)
+    assert await log.read(0, ["a"]) == [("a", 1), ("a", 2), ("a", 3)]
+
+
+async def test_a_journal_that_fails_fails_its_writers_and_goes_on(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: object) -> list[Event]:
+        raise OSError("the disk is gone")
+
+    a = await log.job("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(log.journal, "append", broken)
+        with pytest.raises(StorageFailedError):
+            await log.recorder.record(a, EventType.JOB_ACCEPTED)
+    async with asyncio.timeout(5):
+        await log.recorder.record(a, EventType.JOB_STARTED)

@@ -41,13 +41,17 @@ def test_extends_only_into_free_room() -> None:
     assert not free.extend(30, 1)
 
 
-def test_carves_out_everything_above_the_highest_use() -> None:
+def test_takes_a_range_only_if_all_of_it_is_free() -> None:
     free = FreeList(0, 100)
     free.take(10)
-    assert free.take_above(40) == 60
+    assert not free.take_range(5, 10)
+    assert free.take_range(40, 20)
+    assert not free.take_range(59, 10)
+    assert free.take_range(60, 40)
     assert free.take(31) is None
+    assert free.take(30) == 10
     free.give(40, 60)
-    assert free.take(90) == 10
+    assert free.take(60) == 40
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=60))

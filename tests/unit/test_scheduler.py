@@ -16,7 +16,7 @@ def _work(number: int, tasks: int = 8, *, side: int = PIXELS, **changes: object)
     made = [make_task(str(n), width=side, height=side, **changes) for n in range(tasks)]
     plan = Plan(make_decode(side, side), tuple(made))
     lease = cast("Lease", object())
-    return Work(number, Order(plan, lease, 100, None), cast("Sink", object()), lease)
+    return Work(number, Order("job", plan, lease, 100, None), cast("Sink", object()), lease)
 
 
 def _ready(*works: Work, workers: int = 4) -> Scheduler:
@@ -88,7 +88,7 @@ def test_the_costliest_go_first_and_are_weighed_not_counted() -> None:
     tasks = [make_task(str(n), width=40, height=30) for n in range(20)]
     tasks.append(make_task("costly", width=2000, height=2000, format=Format.AVIF))
     lease = cast("Lease", object())
-    order = Order(Plan(make_decode(), tuple(tasks)), lease, 100, None)
+    order = Order("job", Plan(make_decode(), tuple(tasks)), lease, 100, None)
     work = Work(1, order, cast("Sink", object()), lease)
     scheduler = Scheduler(2)
     scheduler.add_decoded(work)

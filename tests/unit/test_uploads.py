@@ -72,6 +72,15 @@ async def test_more_than_the_arena_has_for_uploads_is_refused(arena: Arena) -> N
             pass
 
 
+async def test_an_unknown_length_may_fill_the_region_to_its_end(arena: Arena) -> None:
+    size = arena.uploads.size
+    odd = 7 * MIB + 300_000
+    async with receive(arena.uploads, None, 100 * MIB) as upload:
+        await upload.write(bytes(odd))
+        await upload.write(bytes(size - odd))
+        assert upload.size_bytes == size
+
+
 async def test_no_room_at_the_moment_is_another_error(arena: Arena) -> None:
     async with receive(arena.uploads, 6 * MIB, 8 * MIB):
         with pytest.raises(MemoryFullError):
