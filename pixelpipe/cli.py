@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _FAILED = 1
 _BAD_USE = 2
+_INTERRUPTED = 130
 
 app = typer.Typer(
     help="One upload, one decode, every variant, live.",
@@ -78,7 +79,7 @@ def serve(
 def process(  # noqa: PLR0913, PLR0917 - each is an option of the command
     photos: Annotated[
         list[Path],
-        typer.Argument(help="The photographs.", metavar="PHOTO...", exists=True, dir_okay=False),
+        typer.Argument(help="The photographs.", metavar="PHOTO", exists=True, dir_okay=False),
     ],
     preset: Annotated[
         str | None, typer.Option(help="Presets to make, separated by commas.", metavar="NAMES")
@@ -96,10 +97,14 @@ def process(  # noqa: PLR0913, PLR0917 - each is an option of the command
     settings = _settings(workers=workers, presets_file=presets)
     specs = _specs(preset, variants, settings)
     from pixelpipe.logs import configure_logs
-    from pixelpipe.process import process_photos
+    from pixelpipe.process import InterruptionError, process_photos
 
     configure_logs("warning")
-    if not _run(process_photos(photos, specs, out, settings)):
+    try:
+        complete = _run(process_photos(photos, specs, out, settings))
+    except InterruptionError as error:
+        _end(_INTERRUPTED, str(error))
+    if not complete:
         raise typer.Exit(_FAILED)
 
 
@@ -108,69 +113,91 @@ def list_presets(presets: PresetsFile = None) -> None:
     """List the presets and what they make."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("preset", "variant", "size", "note")
-    for preset in _presets(presets).listing():
+    for preset in _presets(_settings(presets_file=presets)).listing():
         for variant in preset["variants"]:
-            size = f"{variant['width'] or 'any'} x {variant['height'] or 'any'}"
-            table.add_row(preset["name"], variant["name"], size, variant["note"])
+            size = _size(variant["width"], variant["height"])
+            cells = (preset["name"], variant["name"], size, variant["note"] or "")
+            table.add_row(*map(Text, cells))
         table.add_section()
     Console().print(table)
 
 
-def _settings(**options: Any) -> "Settings":  # noqa: ANN401 - as typer read them
+def _size(width: int | None, height: int | None) -> str:
+    match width, height:
+        case None, None:
+            return "as the source"
+        case _, None:
+            return f"{width} wide"
+        case None, _:
+            return f"{height} high"
+        case _:
+            return f"{width} x {height}"
+
+
+def _settings(**options: object) -> "Settings":
     """The settings with the options that were given; all that is wrong is said at once."""
-    from pydantic import ValidationError
+    from pixelpipe.settings_mistakes import SettingsError, read_settings
 
-    from pixelpipe.config import Settings
-
-    given = {name: value for name, value in options.items() if value is not None}
     try:
-        return Settings(**given)
-    except ValidationError as error:
-        mistakes = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        _end(_BAD_USE, *mistakes)
+        return read_settings(options)
+    except SettingsError as error:
+        _end(_BAD_USE, *str(error).splitlines())
 
 
-def _presets(file: Path | None) -> "Presets":
+def _presets(settings: "Settings") -> "Presets":
     from pixelpipe.recipes.presets import load_presets
     from pixelpipe.recipes.presets_file import PresetFileError
 
     try:
-        return load_presets(file)
+        return load_presets(settings.presets_file)
     except PresetFileError as error:
         _end(_BAD_USE, *str(error).splitlines())
 
 
 def _specs(preset: str | None, variants: Path | None, settings: "Settings") -> "tuple[Spec, ...]":
     """What to make; all that is wrong is said at once."""
-    import json
-
     from pixelpipe.errors import InvalidSpecError, UnknownPresetError
 
-    presets = _presets(settings.presets_file)
+    presets = _presets(settings)
+    if preset is None and variants is None:
+        known = ", ".join(view["name"] for view in presets.listing())
+        _end(_BAD_USE, f"give --preset, --variants or both; presets: {known}")
     try:
-        own = None if variants is None else json.loads(variants.read_bytes())
-        return presets.choose(preset, own, settings)
-    except (OSError, ValueError) as error:
-        _end(_BAD_USE, f"{variants} is not a file of JSON: {error}")
+        return presets.choose(preset, None if variants is None else _json(variants), settings)
     except InvalidSpecError as error:
-        _end(_BAD_USE, *(f"{e['pointer']} {e['detail']}" for e in error.extensions["errors"]))
+        _end(
+            _BAD_USE,
+            *(f"{e['pointer']} {e['detail']}".lstrip() for e in error.extensions["errors"]),
+        )
     except UnknownPresetError as error:
         _end(_BAD_USE, error.detail)
+
+
+def _json(file: Path) -> object:
+    import json
+
+    try:
+        return json.loads(file.read_bytes())
+    except OSError as error:
+        _end(_BAD_USE, f"cannot read {file}: {error.strerror}")
+    except (ValueError, RecursionError) as error:
+        _end(_BAD_USE, f"{file} is not a file of JSON: {error}")
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run `work`; what keeps it from starting is said in one line."""
     from pixelpipe.engine.process import WorkerStartError
     from pixelpipe.recipes.presets_file import PresetFileError
-    from pixelpipe.storage.folder import FolderInUseError
+    from pixelpipe.storage.folder import FolderError
 
     try:
         return asyncio.run(work)
     except PresetFileError as error:
         _end(_BAD_USE, *str(error).splitlines())
-    except (FolderInUseError, WorkerStartError) as error:
+    except (FolderError, WorkerStartError) as error:
         _end(_FAILED, str(error))
 
 

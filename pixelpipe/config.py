@@ -1,13 +1,18 @@
 """The settings; the only reader and writer of the environment."""
 
 import os
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
+
+_PREFIX = "PIXELPIPE_"
+# What every container gets to see of a service that is called pixelpipe.
+_KUBERNETES = re.compile(r"PIXELPIPE_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_\w+)")
 
 
 class Settings(BaseSettings):
@@ -21,7 +26,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="PIXELPIPE_", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix=_PREFIX, extra="ignore", frozen=True, populate_by_name=True
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -77,7 +82,36 @@ class Settings(BaseSettings):
     presets_file: Path | None = Field(
         None, description="TOML file of presets that add to, or replace, the built-in ones."
     )
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Log level.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Log level."
+    )
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _own_port(cls, value: object) -> object:
+        """Kubernetes sets `<SERVICE>_PORT=tcp://...` for each of its services; it is not ours."""
+        if isinstance(value, str) and value.startswith("tcp://"):
+            return cls.model_fields["port"].default
+        return value
+
+
+def variables_of(setting: str) -> tuple[str, ...]:
+    """The environment's names for a setting; the first that is set wins, in whatever case."""
+    alias = Settings.model_fields[setting].validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(map(str, alias.choices))
+    return (_PREFIX + setting.upper(),)
+
+
+def variables_set() -> dict[str, str]:
+    """The environment's variables that are settings or claim to be, named as they were set."""
+    known = {name for setting in Settings.model_fields for name in variables_of(setting)}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in known
+        or (name.upper().startswith(_PREFIX) and not _KUBERNETES.fullmatch(name))
+    }
 
 
 def prepare_codec_environment(settings: Settings) -> None:

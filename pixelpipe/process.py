@@ -11,18 +11,24 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from pixelpipe.config import Settings
-from pixelpipe.errors import PixelPipeError
+from pixelpipe.errors import EmptyBodyError, MemoryFullError, PixelPipeError, QueueFullError
 from pixelpipe.formats.registry import FORMATS
 from pixelpipe.jobs.model import EventType, Job, TaskState, Variant
 from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.submission import Submission
 from pixelpipe.recipes.spec import Spec
 from pixelpipe.runtime import open_runtime
+from pixelpipe.storage.folder import usable
 
 _IN_FLIGHT = 16
 _SETTLED = frozenset({EventType.VARIANT_COMPLETED, EventType.VARIANT_FAILED})
+
+
+class InterruptionError(Exception):
+    """The work was told to stop; the message says how far it had come."""
 
 
 @dataclass(slots=True)
@@ -34,19 +40,19 @@ class Outcome:
         folder: Where its variants go.
         job: Its job, or None when it was refused.
         refusal: Why it was refused, or could not be read or written.
+        written: Whether all variants that were made are in the folder.
     """
 
     photo: Path
     folder: Path
     job: Job | None = None
     refusal: str = ""
+    written: bool = False
 
     @property
     def complete(self) -> bool:
         """Whether every variant was made and written."""
-        if self.job is None or self.refusal:
-            return False
-        return all(variant.state is TaskState.COMPLETED for variant in self.job.variants)
+        return self.written and self.job is not None and not _failed(self.job)
 
 
 async def process_photos(
@@ -62,16 +68,37 @@ async def process_photos(
 
     Returns:
         Whether every variant of every photograph was made.
+
+    Raises:
+        FolderError: `out`, or a temporary folder, cannot be made.
+        InterruptionError: The task was cancelled.
     """
     outcomes = [Outcome(photo, folder) for photo, folder in _folders(photos, out)]
-    with tempfile.TemporaryDirectory(prefix="pixelpipe-") as data_dir, _progress() as progress:
-        bar = progress.add_task("variants", total=len(photos) * len(specs))
-        there = settings.model_copy(update={"data_dir": Path(data_dir)})
+    try:
+        with usable(f"the folder {out}"):
+            await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
+        await _make_all(outcomes, specs, settings)
+    except asyncio.CancelledError as error:
+        complete = sum(outcome.complete for outcome in outcomes)
+        raise InterruptionError(
+            f"interrupted; {complete} of {len(outcomes)} photographs are complete"
+        ) from error
+    _report(outcomes)
+    return all(outcome.complete for outcome in outcomes)
+
+
+async def _make_all(
+    outcomes: Sequence[Outcome], specs: tuple[Spec, ...], settings: Settings
+) -> None:
+    with usable("a temporary folder"):
+        temporary = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="pixelpipe-")
+    with temporary as data_dir, _progress() as progress:
+        bar = progress.add_task("variants", total=len(outcomes) * len(specs))
+        # All work is waited for, so jobs still run at the end only when nobody wants them.
+        there = settings.model_copy(update={"data_dir": Path(data_dir), "drain_s": 0.0})
         async with open_runtime(there) as runtime:
             batch = _Batch(runtime.service, specs, lambda made: progress.advance(bar, made))
             await asyncio.gather(*(batch.make(outcome) for outcome in outcomes))
-    _report(outcomes)
-    return all(outcome.complete for outcome in outcomes)
 
 
 def _folders(photos: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
@@ -111,35 +138,54 @@ class _Batch:
         self._specs = specs
         self._advance = advance
         self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
-        # Uploads share a small part of the arena; one at a time never finds it full.
+        # One comes in at a time, for uploads share a small part of the arena.
         self._door = asyncio.Lock()
+        self._working = 0
+        self._one_is_through = asyncio.Event()
 
     async def make(self, outcome: Outcome) -> None:
         """Take the photograph through, and write its variants."""
         async with self._in_flight:
             try:
                 async with self._door:
-                    outcome.job = await self._submit(outcome.photo)
+                    outcome.job = await self._submit_when_there_is_room(outcome.photo)
                 await self._watch(outcome.job.id)
                 await asyncio.to_thread(self._write, outcome.job, outcome.folder)
+                outcome.written = True
             except PixelPipeError as error:
                 outcome.refusal = error.detail
                 self._advance(len(self._specs))
             except OSError as error:
                 outcome.refusal = f"{error.filename}: {error.strerror}"
 
+    async def _submit_when_there_is_room(self, photo: Path) -> Job:
+        while True:
+            self._one_is_through.clear()
+            try:
+                return await self._submit(photo)
+            except (MemoryFullError, QueueFullError):
+                if not self._working:
+                    raise
+            await self._one_is_through.wait()
+
     async def _submit(self, photo: Path) -> Job:
         start = time.perf_counter()
         size_bytes = (await asyncio.to_thread(photo.stat)).st_size
         async with self._service.receive(size_bytes) as upload:
-            await upload.write(await asyncio.to_thread(photo.read_bytes))
+            content = await asyncio.to_thread(photo.read_bytes)
+            if not content:
+                raise EmptyBodyError("the file is empty")
+            await upload.write(content)
             receive_ms = (time.perf_counter() - start) * 1000
             submission = Submission(upload, photo.name, self._specs, receive_ms)
             return await self._service.accept(submission)
 
     async def _watch(self, job_id: str) -> None:
+        self._working += 1
         async for events in self._service.follow(0, [job_id]):
             self._advance(sum(event.type in _SETTLED for event in events))
+        self._working -= 1
+        self._one_is_through.set()
 
     def _write(self, job: Job, folder: Path) -> None:
         """Copy the variants out; whoever looks finds the old file or the new, never a half."""
@@ -160,26 +206,39 @@ def _report(outcomes: Sequence[Outcome]) -> None:
     console = Console()
     for outcome in outcomes:
         if outcome.job is not None:
-            console.print(_table(outcome.job, outcome))
+            _say(console, f"{outcome.photo.name} in {outcome.folder}")
+            console.print(_table(outcome.job))
+            for variant in _failed(outcome.job):
+                why = variant.problem["detail"] if variant.problem else variant.state
+                _say(console, f"{variant.task.name}: {why}")
         if outcome.refusal:
-            console.print(f"{outcome.photo}: {outcome.refusal}", markup=False, highlight=False)
+            _say(console, f"{outcome.photo}: {outcome.refusal}")
 
 
-def _table(job: Job, outcome: Outcome) -> Table:
-    table = Table(title=f"{outcome.photo.name} in {outcome.folder}", title_justify="left")
-    table.add_column("variant")
-    table.add_column("size", justify="right")
-    table.add_column("bytes", justify="right")
-    table.add_column("ms", justify="right")
+def _say(console: Console, line: str) -> None:
+    """Print the line as it is: brackets are no markup, and nothing is wrapped."""
+    console.print(Text(line), soft_wrap=True)
+
+
+def _failed(job: Job) -> list[Variant]:
+    return [variant for variant in job.variants if variant.state is not TaskState.COMPLETED]
+
+
+def _table(job: Job) -> Table:
+    table = Table("variant")
+    for heading in ("size", "bytes", "ms"):
+        table.add_column(heading, justify="right")
+    table.add_column("note")
     for variant in job.variants:
-        table.add_row(*_row(variant))
+        table.add_row(*map(Text, _row(variant)))
     return table
 
 
-def _row(variant: Variant) -> tuple[str, str, str, str]:
+def _row(variant: Variant) -> tuple[str, str, str, str, str]:
     task = variant.task
     size = f"{task.output_width}x{task.output_height}"
     if variant.state is not TaskState.COMPLETED:
-        why = variant.problem["detail"] if variant.problem else variant.state
-        return task.name, size, str(why), ""
-    return task.name, size, f"{variant.size_bytes:,}", f"{sum(variant.timings_ms.values()):.1f}"
+        return task.name, size, "", "", str(variant.state)
+    made_ms = sum(variant.timings_ms.values())
+    note = "reduced" if task.reduced else ""
+    return task.name, size, f"{variant.size_bytes:,}", f"{made_ms:.1f}", note

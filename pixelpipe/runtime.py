@@ -49,7 +49,8 @@ async def open_runtime(
     """The running whole; leaving drains it and takes it down.
 
     Raises:
-        FolderInUseError: Another server works in the data folder.
+        PresetFileError: The user's own presets cannot be used.
+        FolderError: The data folder cannot be used, or another server works in it.
         WorkerStartError: The workers did not come up.
         LeaseLeakError: On leaving: memory was not given back; a defect.
     """

@@ -11,10 +11,9 @@ import os
 from collections.abc import Callable, Collection, Iterable
 from multiprocessing.shared_memory import SharedMemory
 
-from pixelpipe.config import MIB
 from pixelpipe.engine import pages
 from pixelpipe.engine.freelist import FreeList
-from pixelpipe.engine.pages import page_aligned
+from pixelpipe.engine.pages import MIB, page_aligned
 from pixelpipe.errors import MemoryFullError
 
 _SLICE_BYTES = 16 * MIB

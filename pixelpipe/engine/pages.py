@@ -5,6 +5,7 @@ import mmap
 import os
 
 PAGE_BYTES = mmap.PAGESIZE
+MIB = 1024 * 1024
 
 NO_ACCESS = 0
 READ = mmap.PROT_READ

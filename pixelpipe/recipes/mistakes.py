@@ -73,9 +73,10 @@ class Explainer:
 
     def mistakes(self, error: ValidationError, at: Path) -> list[Mistake]:
         """Everything that `error` holds, for a document that stands at the path `at`."""
-        return [self._mistake(details, at) for details in error.errors(include_url=False)]
+        return [self.mistake(details, at) for details in error.errors(include_url=False)]
 
-    def _mistake(self, error: ErrorDetails, at: Path) -> Mistake:
+    def mistake(self, error: ErrorDetails, at: Path) -> Mistake:
+        """One of pydantic's errors; its `loc` has the names of fields, not their aliases."""
         unknown = error["type"] == "extra_forbidden"
         schemas: list[Schema] = [self._schema]
         known: list[str] = []
@@ -132,13 +133,13 @@ class Explainer:
     def _range(self, schema: Schema, field: str) -> str:
         low, high = schema.get("minimum"), schema.get("maximum", self._maxima.get(field))
         if low is None:
-            return ""
+            return f" above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else ""
         return f" of at least {low}" if high is None else f" from {low} to {high}"
 
 
 @cache
 def _schema_of(model: type[BaseModel]) -> Schema:
-    return model.model_json_schema()
+    return model.model_json_schema(by_alias=False)
 
 
 def _detail(error: ErrorDetails, allowed: str) -> str:

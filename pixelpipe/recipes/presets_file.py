@@ -2,7 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -47,8 +48,23 @@ class PresetEntry(BaseModel):
         return self
 
 
-Entries = Mapping[str, PresetEntry]
-Places = Mapping[str, Path]
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """The names in a preset's table, which can be checked whatever else is wrong with it.
+
+    Attributes:
+        path: The file and the preset's name.
+        variants: The names of its variants; None where the table has something else there.
+        includes: What it includes, names or not.
+    """
+
+    path: tuple[str, str]
+    variants: list[str] | None
+    includes: list[object]
+
+    @property
+    def name(self) -> str:
+        return self.path[1]
 
 
 def full_name(preset: str, variant: str) -> str:
@@ -74,9 +90,9 @@ def read_presets(extra: FilePath | None) -> dict[str, PresetEntry]:
             entries[name] = PresetEntry.model_validate(table)
         except ValidationError as error:
             mistakes += explainer.mistakes(error, (file_name, name))
-    places = {name: (file_name, name) for name, (file_name, _) in tables.items()}
-    mistakes += _bad_names(entries, places)
-    mistakes += _bad_includes(entries, places)
+    outlines = [_outline(table, (file, name)) for name, (file, table) in tables.items()]
+    mistakes += _bad_names(outlines)
+    mistakes += _bad_includes(outlines)
     if mistakes:
         raise PresetFileError("\n".join(map(_line, mistakes)))
     return entries
@@ -91,15 +107,24 @@ def _toml(file: FilePath | Traversable) -> dict[str, Any]:
         raise PresetFileError(f"{file}: is not TOML in UTF-8: {error}") from error
 
 
-def _bad_names(entries: Entries, places: Places) -> Iterator[Mistake]:
+def _outline(table: object, path: tuple[str, str]) -> _Outline:
+    fields = table if isinstance(table, dict) else {"variants": None}
+    variants, includes = fields.get("variants", {}), fields.get("includes")
+    return _Outline(
+        path,
+        list(variants) if isinstance(variants, dict) else None,
+        includes if isinstance(includes, list) else [],
+    )
+
+
+def _bad_names(outlines: Iterable[_Outline]) -> Iterator[Mistake]:
     """Names that no job could use, and variants that would have the name of another."""
     owners: dict[str, Path] = {}
-    for preset, path in places.items():
-        if not _NAME.fullmatch(preset):
-            yield Mistake(path, f"must have a name of {NAME_WORDS}")
-    for preset, entry in entries.items():
-        for variant in entry.variants:
-            name, path = full_name(preset, variant), (*places[preset], "variants", variant)
+    for outline in outlines:
+        if not _NAME.fullmatch(outline.name):
+            yield Mistake(outline.path, f"must have a name of {NAME_WORDS}")
+        for variant in outline.variants or ():
+            name, path = full_name(outline.name, variant), (*outline.path, "variants", variant)
             if not _NAME.fullmatch(name):
                 yield Mistake(path, f"makes the name {name!r}, which must be {NAME_WORDS}")
             if owners.setdefault(name, path) is not path:
@@ -107,14 +132,14 @@ def _bad_names(entries: Entries, places: Places) -> Iterator[Mistake]:
                 yield Mistake(path, f"makes the name {name!r}, which {taken} has already")
 
 
-def _bad_includes(entries: Entries, places: Places) -> Iterator[Mistake]:
-    """Includes that name no variant; those of a preset with mistakes are not looked at."""
-    names = {full_name(p, variant) for p, entry in entries.items() for variant in entry.variants}
-    broken = tuple(full_name(preset, "") for preset in places.keys() - entries.keys())
-    for preset, entry in entries.items():
-        for index, name in enumerate(entry.includes):
-            if name not in names and not name.startswith(broken):
-                path = (*places[preset], "includes", index)
+def _bad_includes(outlines: Sequence[_Outline]) -> Iterator[Mistake]:
+    """Includes that name no variant; of a preset whose variants nobody can tell, any may be."""
+    names = {full_name(o.name, variant) for o in outlines for variant in o.variants or ()}
+    untold = tuple(full_name(o.name, "") for o in outlines if o.variants is None)
+    for outline in outlines:
+        for index, name in enumerate(outline.includes):
+            if isinstance(name, str) and name not in names and not name.startswith(untold):
+                path = (*outline.path, "includes", index)
                 yield Mistake(path, f"must be the full name of a variant, not {name!r}")
 
 

@@ -81,8 +81,13 @@ class FileBlobs:
         self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
     ) -> _Result:
         loop = asyncio.get_running_loop()
+        running = loop.run_in_executor(self._threads, function, *arguments)
         try:
-            return await loop.run_in_executor(self._threads, function, *arguments)
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # The thread reads or fills memory that whoever cancelled is about to release.
+            await asyncio.gather(running, return_exceptions=True)
+            raise
         except OSError as error:
             raise StorageFailedError("The server could not read or write its storage.") from error
 

@@ -21,7 +21,7 @@ LAYERS = [
     {"jobs"},
     {"storage"},
     {"runtime"},
-    {"server", "process"},
+    {"server", "process", "settings_mistakes"},
     {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

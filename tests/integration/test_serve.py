@@ -95,3 +95,41 @@ def test_a_data_folder_that_is_taken(start_server: Start) -> None:
 
     assert ended.returncode == 1
     assert ended.stderr == f"pixelpipe: another server works in {server.data_dir}\n"
+
+
+def test_a_data_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    ended = run("serve", "--port", "0", "--data", "/proc/zz")
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "pixelpipe: cannot use the data folder /proc/zz: No such file or directory\n"
+    )
+
+    (tmp_path / "file").touch()
+    ended = run("serve", "--port", "0", "--data", str(tmp_path / "file"))
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"pixelpipe: cannot use the data folder {tmp_path}/file: "
+        "a file of that name is in the way\n"
+    )
+
+
+def test_a_folder_for_blobs_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "blobs").touch()
+    ended = run("serve", "--port", "0", "--data", str(tmp_path))
+
+    assert ended.returncode == 1
+    assert ended.stderr == f"pixelpipe: cannot use the folder {tmp_path}/blobs: Not a directory\n"
+
+
+def test_every_bad_setting_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIXELPIPE_DRAIN_S", "-1")
+    monkeypatch.setenv("WORKERS_COUNT", "many")
+    ended = run("serve", "--port", "70000", "--presets", "gone.toml")
+
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == [
+        "pixelpipe: --port must be a whole number from 0 to 65535, not 70000",
+        'pixelpipe: WORKERS_COUNT must be a whole number from 1 to 512, not "many"',
+        'pixelpipe: PIXELPIPE_DRAIN_S must be a number of at least 0, not "-1"',
+        "pixelpipe: gone.toml: cannot be read: No such file or directory",
+    ]

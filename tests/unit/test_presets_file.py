@@ -9,6 +9,8 @@ from pixelpipe.recipes.presets_file import PresetFileError
 from pixelpipe.recipes.spec import Resize, Spec
 
 KEYS = "description, source, checked, variants, includes"
+TREATMENT = "resize, blur, grayscale, quad, format, quality, background, source, note"
+NAME_WORDS = "1 to 64 of a-z, 0-9, - and _, with a letter or digit at both ends"
 
 
 def loaded(folder: Path, toml: str) -> Presets:
@@ -72,7 +74,7 @@ def test_every_mistake_is_told_by_file_and_key(tmp_path: Path) -> None:
         """
         [shop]
         chekced = 2026-01-01
-        includes = ["x-post"]
+        includes = ["x-post", "x-pots", "shop-tile"]
         [shop.variants]
         tile.resize = { width = 0 }
         [bad]
@@ -81,6 +83,9 @@ def test_every_mistake_is_told_by_file_and_key(tmp_path: Path) -> None:
         [empty]
         [other]
         includes = ["x-nothing", "x-post"]
+        [Loud]
+        quality = 1
+        variants."a b" = 1
         """,
     ) == [
         "mine.toml: shop.variants.tile.resize.width must be a whole number of at least 1, not 0",
@@ -88,12 +93,16 @@ def test_every_mistake_is_told_by_file_and_key(tmp_path: Path) -> None:
         'mine.toml: bad.checked must be a date such as 2026-11-21, not "soon"',
         "mine.toml: bad.includes.0 must be text, not 1",
         "mine.toml: empty needs variants of its own, or names of others' variants as includes",
+        f"mine.toml: Loud.variants.a b must be an object with {TREATMENT}, not 1",
+        f"mine.toml: Loud.quality is not a known field; known here: {KEYS}",
+        f"mine.toml: Loud must have a name of {NAME_WORDS}",
+        f"mine.toml: Loud.variants.a b makes the name 'Loud-a b', which must be {NAME_WORDS}",
+        "mine.toml: shop.includes.1 must be the full name of a variant, not 'x-pots'",
         "mine.toml: other.includes.0 must be the full name of a variant, not 'x-nothing'",
     ]
 
 
 def test_names_must_be_fit_for_a_job(tmp_path: Path) -> None:
-    name_words = "1 to 64 of a-z, 0-9, - and _, with a letter or digit at both ends"
     assert mistakes(
         tmp_path,
         """
@@ -103,9 +112,9 @@ def test_names_must_be_fit_for_a_job(tmp_path: Path) -> None:
         "A b".grayscale = true
         """,
     ) == [
-        f"mine.toml: Shop must have a name of {name_words}",
-        f"mine.toml: Shop.variants.a makes the name 'Shop-a', which must be {name_words}",
-        f"mine.toml: shop.variants.A b makes the name 'shop-A b', which must be {name_words}",
+        f"mine.toml: Shop must have a name of {NAME_WORDS}",
+        f"mine.toml: Shop.variants.a makes the name 'Shop-a', which must be {NAME_WORDS}",
+        f"mine.toml: shop.variants.A b makes the name 'shop-A b', which must be {NAME_WORDS}",
     ]
 
 
@@ -143,3 +152,9 @@ def test_what_is_not_toml_is_told(tmp_path: Path, content: bytes) -> None:
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(PresetFileError, match=r"none\.toml: cannot be read: No such file"):
         load_presets(tmp_path / "none.toml")
+
+
+def test_a_preset_that_is_none_is_not_blamed_on_those_that_include_it(tmp_path: Path) -> None:
+    for toml in ("x = 3", "x.variants = 3"):
+        (line,) = mistakes(tmp_path, toml)
+        assert line.startswith("mine.toml: x")
