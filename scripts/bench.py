@@ -14,6 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from argument_types import count, listed, one_of, writable_file
 from bench_rounds import BenchError, Limit, Round, prepare, run_limit, run_load
 from photograph import draw_photograph, is_jpeg
 from server_process import ServerStartError, running_server
@@ -70,28 +71,35 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "image", nargs="?", type=Path, help="an upright JPEG; default: one is drawn"
     )
-    parser.add_argument("--sets", nargs="+", choices=names, default=names, metavar="SET")
-    parser.add_argument("--clients", "-c", type=_counts, default=[2], metavar="1,2,4")
-    parser.add_argument("--jobs", "-n", type=int, default=40, help="in each round (default 40)")
-    parser.add_argument("--rounds", type=int, default=3, help="medians of so many (default 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
-    options = parser.parse_args()
-    if options.jobs < 1 or options.rounds < 1:
-        parser.error("--jobs and --rounds start at 1")
-    return options
-
-
-def _counts(text: str) -> list[int]:
-    counts = [int(part) for part in text.split(",")]
-    if min(counts) < 1:
-        raise argparse.ArgumentTypeError("clients start at 1")
-    return counts
+    add = parser.add_argument
+    add(
+        "--sets",
+        type=listed(one_of(names)),
+        default=names,
+        metavar="SET,SET",
+        help=f"of {', '.join(names)} (default all)",
+    )
+    add(
+        "--clients",
+        "-c",
+        type=listed(count),
+        default=[2],
+        metavar="1,2,4",
+        help="how many send at the same time, each number measured by itself (default 2)",
+    )
+    add("--jobs", "-n", type=count, default=40, metavar="N", help="in each round (default 40)")
+    add("--rounds", type=count, default=3, metavar="N", help="medians of so many (default 3)")
+    add("--json", type=writable_file, metavar="FILE", help="write the figures there as well")
+    return parser.parse_args()
 
 
 def _photo(path: Path | None) -> bytes:
     if path is None:
         return draw_photograph(DRAWN_WIDTH_PX, DRAWN_HEIGHT_PX)
-    photo = path.read_bytes()
+    try:
+        photo = path.read_bytes()
+    except OSError as error:
+        raise BenchError(f"cannot read {path}: {error.strerror}") from None
     if not is_jpeg(photo):
         raise BenchError(f"{path} is no JPEG; the codec limit is one of JPEG")
     return photo

@@ -137,8 +137,8 @@ async def run_load(
     await closed_loop(send, samples.append, numbers(jobs, None), clients=clients)
     seconds, cpu = time.perf_counter() - start, cpu_time(server_pid) - cpu_before
     report = summarize(samples, seconds)
-    if report.errors:
-        raise BenchError(f"jobs of {under_test.name} failed: {report.errors}")
+    if report.errors or report.latency_ms is None:
+        raise BenchError(f"jobs of {under_test.name} failed: {report.errors} {report.details}")
     return Round(
         jobs_per_s=report.jobs_per_s,
         p50_ms=report.latency_ms.p50,

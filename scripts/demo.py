@@ -2,15 +2,19 @@
 
 import argparse
 import asyncio
+import contextlib
 import io
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from event_stream import Event, read_events
@@ -20,10 +24,10 @@ from server_process import ServerStartError, running_server
 
 OUT = Path("out")
 PRESET = "social"
-DRAWN_WIDTH_PX, DRAWN_HEIGHT_PX = 2400, 1600
+DRAWN_WIDTH_PX, DRAWN_HEIGHT_PX = 3000, 2000
 INTERRUPTED = 130
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)
 
 Json = dict[str, Any]
 
@@ -39,12 +43,13 @@ def main() -> int:
         The exit code: 0 when every variant was made.
     """
     arguments = _parse_arguments()
-    OUT.mkdir(exist_ok=True)
     once = arguments.once or not (sys.stdin.isatty() and sys.stdout.isatty())
     try:
+        with _writing(OUT):
+            OUT.mkdir(exist_ok=True)
         name, photograph = _photograph(arguments.photo)
         return asyncio.run(_show(name, photograph, once=once))
-    except (DemoError, ServerStartError, aiohttp.ClientError) as error:
+    except (DemoError, ServerStartError, aiohttp.ClientError, OSError) as error:
         print(f"scripts/demo: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -62,15 +67,26 @@ def _photograph(path: Path | None) -> tuple[str, bytes]:
     """The name and the bytes of what to upload."""
     if path is None:
         return "drawn.jpg", draw_photograph(DRAWN_WIDTH_PX, DRAWN_HEIGHT_PX)
+    # A line end may stand in a file name, and bytes that are no text; in a form neither may.
+    name = "".join(each if each.isprintable() else "?" for each in path.name)
     try:
-        return path.name, path.read_bytes()
+        return name, path.read_bytes()
     except OSError as error:
         raise DemoError(f"cannot read {path}: {error.strerror}") from None
 
 
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what keeps a block from writing there into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise DemoError(f"cannot write {path}: {error.strerror}") from None
+
+
 async def _show(name: str, photograph: bytes, *, once: bool) -> int:
     async with running_server() as server, _session(server.url) as session:
-        console.print(f"[bold]{name}[/] ({len(photograph):,} bytes) to {server.url}")
+        console.print(f"[bold]{escape(name)}[/] ({len(photograph):,} bytes) to {server.url}")
         job = await _upload(session, name, photograph)
         job = await _follow(session, job)
         made = await _download(session, job)
@@ -86,7 +102,8 @@ def _session(url: str) -> aiohttp.ClientSession:
 
 
 async def _upload(session: aiohttp.ClientSession, name: str, photograph: bytes) -> Json:
-    form = aiohttp.FormData({"preset": PRESET})
+    # Names go as they are, in UTF-8, as browsers send them; quoted ones would be shown quoted.
+    form = aiohttp.FormData({"preset": PRESET}, quote_fields=False)
     form.add_field("file", io.BytesIO(photograph), filename=name)
     async with session.post("/api/jobs", data=form) as response:
         answer: Json = await response.json(content_type=None)
@@ -114,12 +131,12 @@ def _description(event: Event) -> str:
     """What is worth a glance in the data of an event: of a variant, or of the whole job."""
     if event.name.startswith("job."):
         return f"[dim]{event.data['id']}[/]"
-    name = event.data["name"]
+    name = escape(event.data["name"])
     if event.name == "variant.completed":
         return f"[green]{name}[/] {_size(event.data)}, {event.data['bytes']:,} bytes"
     if event.name == "variant.failed":
-        return f"[red]{name}[/] {event.data['error']['title']}"
-    return f"{name}"
+        return f"[red]{name}[/] {escape(event.data['error']['title'])}"
+    return name
 
 
 async def _download(session: aiohttp.ClientSession, job: Json) -> dict[str, Path]:
@@ -130,7 +147,9 @@ async def _download(session: aiohttp.ClientSession, job: Json) -> dict[str, Path
             continue
         path = OUT / (variant["name"] + FORMATS[Format(variant["format"])].extension)
         async with session.get(variant["url"], raise_for_status=True) as response:
-            path.write_bytes(await response.read())
+            content = await response.read()
+        with _writing(path):
+            path.write_bytes(content)
         made[variant["name"]] = path
     return made
 
@@ -138,7 +157,9 @@ async def _download(session: aiohttp.ClientSession, job: Json) -> dict[str, Path
 def table_of(job: Json, made: dict[str, Path]) -> Table:
     """A row for each variant of a job, with the file of those that were made."""
     source = job["source"]
-    table = Table(title=f"{source['name']}, {_size(source)}: {job['state']}")
+    title = escape(f"{source['name']}, {_size(source)}: {job['state']}")
+    # Narrow, so that the names of the files fit into 80 columns.
+    table = Table(title=title, box=box.SIMPLE, show_edge=False, padding=(0, 1, 0, 0))
     for heading in ("variant", "size", "bytes", "ms", "file"):
         right = heading in {"size", "bytes", "ms"}
         table.add_column(heading, justify="right" if right else "left")
@@ -146,10 +167,11 @@ def table_of(job: Json, made: dict[str, Path]) -> Table:
         name = variant["name"]
         if name in made:
             duration_ms = f"{sum(variant['timings_ms'].values()):.0f}"
-            cells = (_size(variant), f"{variant['bytes']:,}", duration_ms, str(made[name]))
+            size = f"{'[dim]reduced[/] ' * variant['reduced']}{_size(variant)}"
+            cells = (size, f"{variant['bytes']:,}", duration_ms, escape(str(made[name])))
         else:
             cells = ("", "", "", f"[red]{variant['state']}[/]")
-        table.add_row(name, *cells)
+        table.add_row(escape(name), *cells)
     return table
 
 

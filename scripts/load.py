@@ -14,11 +14,13 @@ class Reply:
         error: None when it was answered as it should be, else what came instead.
         sent_bytes: Size of the image that was sent.
         received_bytes: Size of the pictures that were made.
+        detail: What the answer said of the error, if anything.
     """
 
     error: str | None
     sent_bytes: int
     received_bytes: int
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

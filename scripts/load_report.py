@@ -10,7 +10,7 @@ from load import Sample
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Latencies in milliseconds; zeros where nothing was measured."""
+    """Latencies in milliseconds."""
 
     p50: float
     p95: float
@@ -27,7 +27,8 @@ class Report:
         jobs: Requests sent.
         errors: How many failed, by what came instead of the answer.
         jobs_per_s: Those that succeeded, by the second.
-        latency_ms: Of those that succeeded.
+        details: What the first answer of each such kind said of it, where one did.
+        latency_ms: Of those that succeeded; None where none did.
         sent_bytes: Images sent.
         received_bytes: Pictures made.
     """
@@ -35,8 +36,9 @@ class Report:
     seconds: float
     jobs: int
     errors: dict[str, int]
+    details: dict[str, str]
     jobs_per_s: float
-    latency_ms: Latency
+    latency_ms: Latency | None
     sent_bytes: int
     received_bytes: int
 
@@ -60,14 +62,21 @@ def summarize(samples: Sequence[Sample], seconds: float) -> Report:
         seconds=seconds,
         jobs=len(samples),
         errors=dict(errors.most_common()),
+        details=_first_details(samples),
         jobs_per_s=len(latencies_ms) / seconds,
-        latency_ms=_latency(latencies_ms),
+        latency_ms=_latency(latencies_ms) if latencies_ms else None,
         sent_bytes=sum(s.reply.sent_bytes for s in samples),
         received_bytes=sum(s.reply.received_bytes for s in samples),
     )
 
 
+def _first_details(samples: Sequence[Sample]) -> dict[str, str]:
+    details: dict[str, str] = {}
+    for reply in (sample.reply for sample in samples):
+        if reply.error is not None and reply.detail is not None:
+            details.setdefault(reply.error, reply.detail)
+    return details
+
+
 def _latency(values_ms: Sequence[float]) -> Latency:
-    if not values_ms:
-        return Latency(0.0, 0.0, 0.0, 0.0)
     return Latency(*(percentile(values_ms, percent) for percent in (50, 95, 99, 100)))

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 
@@ -13,7 +14,15 @@ WAIT_S = 60
 
 
 class UnfinishedError(Exception):
-    """A job was answered for, but ended otherwise than `completed`."""
+    """A job was answered for, but ended otherwise than `completed`.
+
+    Attributes:
+        detail: What its first failure says, if it names any.
+    """
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        super().__init__(f"job {job['state']}")
+        self.detail: str | None = next((each["detail"] for each in job["failures"]), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,7 @@ class Route:
 def _job_bytes(body: bytes) -> int:
     job = json.loads(body)
     if job["state"] != "completed":
-        raise UnfinishedError(f"job {job['state']}")
+        raise UnfinishedError(job)
     return sum(variant["bytes"] for variant in job["variants"])
 
 
@@ -65,16 +74,27 @@ async def upload(
     form = aiohttp.FormData(fields)
     form.add_field("file", io.BytesIO(image), filename="upload")
     headers = {"Prefer": f"wait={WAIT_S}"}
-    error, received_bytes = None, 0
+    error, detail, received_bytes = None, None, 0
     try:
         async with client.post(route.path, data=form, headers=headers) as answer:
             body = await answer.read()
         if answer.status == route.status:
             received_bytes = route.made_bytes(body)
         else:
-            error = str(answer.status)
+            error, detail = str(answer.status), _problem_detail(body)
     except UnfinishedError as unfinished:
-        error = str(unfinished)
+        error, detail = str(unfinished), unfinished.detail
+    except aiohttp.ClientConnectorError:
+        return Reply("cannot connect", 0, 0)
     except (aiohttp.ClientError, TimeoutError) as failure:
         error = type(failure).__name__
-    return Reply(error, len(image), received_bytes)
+    return Reply(error, len(image), received_bytes, detail)
+
+
+def _problem_detail(body: bytes) -> str | None:
+    """What a problem document (RFC 9457) says; None of a body that is none."""
+    try:
+        problem = json.loads(body)
+    except ValueError:
+        return None
+    return problem.get("detail") if isinstance(problem, dict) else None

@@ -17,8 +17,8 @@ from pixelpipe.server.app import RUNNER_OPTIONS, make_app
 
 Client = TestClient[web.Request, None]
 
-_START_S = 30.0
-_STOP_S = 20.0
+_START_S = 120.0
+_STOP_S = 60.0
 _ANNOUNCEMENT = "PixelPipe listening on "
 
 

@@ -19,7 +19,7 @@ from pixelpipe.engine.replies import (
 )
 
 _RECEIVE_BYTES = 256 * 1024
-_CLOSED_BUT_ALIVE_S = 1.0
+_CLOSED_BUT_ALIVE_S = 2.0
 
 
 class Assignment(Protocol):

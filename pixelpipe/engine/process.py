@@ -13,8 +13,8 @@ from select import poll
 
 WORKER_MAIN = "pixelpipe.engine.worker:main"
 
-_HELLO_S = 30.0
-_EXIT_CODE_S = 2.0
+_HELLO_S = 120.0
+_EXIT_CODE_S = 10.0
 _PRELOAD = [WORKER_MAIN.partition(":")[0]]
 
 

@@ -39,7 +39,11 @@ def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.fail(f"{CHROMIUM} is missing; `apt-get install chromium` brings it.")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=FLAGS,
+            timeout=180_000,  # a first start may have to read all of it from a slow disk
+        )
         yield chromium
         chromium.close()
 
@@ -53,7 +57,7 @@ def record() -> Record:
 def page(live_server: LiveServer, browser: Browser, record: Record) -> Iterator[Page]:
     """A recorded page, not yet anywhere."""
     page = browser.new_page(base_url=live_server.url, viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.add_init_script(_RECORD_VIOLATIONS)
     page.on("request", record.note_request)
     page.on("pageerror", record.note_error)

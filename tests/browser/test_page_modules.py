@@ -171,24 +171,36 @@ def test_slots_let_only_so_many_work_at_once(page: Page) -> None:
     assert counts == {"most": 3, "now": 0, "failed": 1, "order": list(range(10))}
 
 
+def told_failures(page: Page, failures: list[dict[str, Any]], variants: int) -> list[str]:
+    """What is told of the failures of a job with so many variants."""
+    notes: list[str] = page.evaluate(
+        """async ([failures, variants]) => {
+          const { failureNotes } = await import("/problem-note.js");
+          return failureNotes(failures, variants).map((note) => note.textContent);
+        }""",
+        [failures, variants],
+    )
+    return notes
+
+
 def test_failures_alike_are_told_once_with_all_their_variants(page: Page) -> None:
     crashed = {"title": "Processing crashed", "detail": "Two workers died over it."}
-    failures = [
+    failures: list[dict[str, Any]] = [
         {**crashed, "variant": "square"},
         {"title": "Shutting down", "detail": "The server stops.", "errors": [{"detail": "<b>"}]},
         {**crashed, "variant": "story"},
     ]
-    notes = page.evaluate(
-        """async (failures) => {
-          const { failureNotes } = await import("/problem-note.js");
-          return failureNotes(failures).map((note) => note.textContent);
-        }""",
-        failures,
-    )
-    assert notes == [
+    assert told_failures(page, failures, 3) == [
         "square, story: Processing crashedTwo workers died over it.",
         "Shutting downThe server stops.<b>",
     ]
+
+
+def test_failure_of_all_variants_names_none(page: Page) -> None:
+    failures: list[dict[str, Any]] = [
+        {"title": "Damaged", "detail": "It ends too early.", "variant": name} for name in "ab"
+    ]
+    assert told_failures(page, failures, 2) == ["DamagedIt ends too early."]
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,28 @@ def test_bad_file_shows_its_problem_and_the_others_go_on(
     assert [complaint for complaint in record.complaints if "status of 415" not in complaint] == []
 
 
+def test_photographs_that_fail_are_counted_and_leave_nothing_to_do(
+    page: Page, tmp_path: Path, photographs: list[Path]
+) -> None:
+    damaged, notes = tmp_path / "damaged.jpg", tmp_path / "notes.jpg"
+    damaged.write_bytes(photographs[1].read_bytes()[:2000])
+    notes.write_text("no picture")
+    open_page(page)
+    page.locator("#files").set_input_files([photographs[0], damaged, notes])
+
+    expect_ended(page, completed=1, failed=1, refused=1)
+    expect(page.locator("#summary-words")).to_contain_text("1 of 3 photographs done, 2 failed ")
+    expect(page.locator("#summary-progress")).to_have_js_property("position", 1)
+    failed = page.get_by_role("article", name="damaged.jpg")
+    expect(failed.locator(".problem strong")).to_have_text(["Damaged image"])
+    expect(failed.locator(".tile[data-name=instagram-story]")).to_have_attribute(
+        "data-state", "failed"
+    )
+    expect(failed.locator(".tag")).to_have_count(0)
+    made = page.get_by_role("article", name="photograph-0.jpg")
+    expect(made.locator(".tile[data-name=instagram-story] .tag")).to_have_text("reduced")
+
+
 @pytest.mark.parametrize(
     ("kind", "carrier"), [("drop", "dataTransfer"), ("paste", "clipboardData")]
 )

@@ -42,6 +42,8 @@ def test_broken_upload_is_tried_again_by_hand(page: Page, photographs: list[Path
     page.route("**/api/jobs", lambda route: route.abort())
     page.locator("#files").set_input_files(photographs[0])
     expect(page.locator(".problem strong")).to_have_text("The connection broke")
+    expect(page.locator(".card-state")).to_have_text("Not sent")
+    expect(page.locator("#announcer")).to_contain_text("was not sent: The connection broke")
     page.unroute("**/api/jobs")
     page.get_by_role("button", name="Try again").click()
 

@@ -13,8 +13,8 @@ from tests.faults.fault_workers import markers
 from tests.photographs import photo_jpeg
 from tests.serving import small_settings
 
-DEADLINE_S = 1.0
-PATIENCE_S = 20.0
+DEADLINE_S = 4.0
+PATIENCE_S = 60.0
 SIBLINGS = ("alpha", "beta", "gamma", "delta")
 
 

@@ -19,7 +19,7 @@ from tests.photographs import photo_jpeg
 from tests.processes import alive, descendants
 
 HERE = Path(__file__).parent
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 GONE_S = 2.0
 WORKERS = 2
 

@@ -11,7 +11,7 @@ from PIL import Image
 from photograph import draw_photograph
 
 DEMO = Path(__file__).parents[2] / "scripts" / "demo.py"
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 
 
 @pytest.fixture
@@ -56,6 +56,7 @@ def test_the_demo_writes_every_variant_and_ends(tmp_path: Path, photo: Path) -> 
         with Image.open(path) as variant:
             variant.load()
             assert f"{variant.width}x{variant.height}" in done.stdout
+            assert f" out/{path.name}" in done.stdout
     names = {path.stem for path in (tmp_path / "out").iterdir()}
     assert {"instagram-square", "facebook-cover", "pinterest-pin"} < names
     assert len(names) == 9
@@ -81,6 +82,36 @@ def test_a_photograph_that_is_none_is_one_line_and_exit_code_1(
     assert done.stderr.startswith(f"scripts/demo: {message}")
     assert done.stderr.count("\n") == 1
     assert _left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("in_the_way", "message"),
+    [
+        ("out", "cannot write out: File exists"),
+        ("out/x-post.jpg/", "cannot write out/x-post.jpg: Is a directory"),
+    ],
+)
+def test_what_cannot_be_written_is_one_line_and_exit_code_1(
+    tmp_path: Path, photo: Path, in_the_way: str, message: str
+) -> None:
+    if in_the_way.endswith("/"):
+        (tmp_path / in_the_way).mkdir(parents=True)
+    else:
+        (tmp_path / in_the_way).touch()
+
+    done = _demo(tmp_path, photo.name)
+
+    assert (done.returncode, done.stderr) == (1, f"scripts/demo: {message}\n")
+    assert _left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["Über uns.jpg", '[b] "c" :smile:.jpg'])
+def test_a_file_name_is_shown_as_it_is(tmp_path: Path, photo: Path, name: str) -> None:
+    done = _demo(tmp_path, str(photo.rename(tmp_path / name)))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{name} (")
+    assert f"{name}, 640x480: completed" in map(str.strip, done.stdout.splitlines())
 
 
 def test_at_a_terminal_it_serves_until_ctrl_c_and_leaves_nothing(

@@ -37,7 +37,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
@@ -230,7 +230,7 @@ def test_an_interruption_says_how_much_is_complete(folder: Path) -> None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.01)
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=180)
 
     assert process.returncode == 130
     assert stdout == ""

@@ -19,7 +19,7 @@ def test_the_curl_examples_do_what_they_say(live_server: LiveServer, tmp_path: P
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stderr

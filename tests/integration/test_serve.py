@@ -19,14 +19,14 @@ Start = Callable[..., LiveServer]
 
 def fetch(url: str, body: bytes | None = None, **headers: str) -> bytes:
     request = urllib.request.Request(url, body, headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=180) as answer:
         content: bytes = answer.read()
         return content
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-m", "pixelpipe", *arguments]
-    return subprocess.run(program, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(program, capture_output=True, text=True, timeout=180, check=False)
 
 
 def test_a_job_from_start_to_end_then_sigterm(start_server: Start) -> None:
@@ -47,7 +47,7 @@ def test_sigint_drains_as_well(start_server: Start) -> None:
 
 def test_an_open_event_stream_does_not_hold_up_the_end(start_server: Start) -> None:
     server = start_server()
-    with urllib.request.urlopen(f"{server.url}/api/events", timeout=30) as stream:
+    with urllib.request.urlopen(f"{server.url}/api/events", timeout=180) as stream:
         assert stream.readline() == b"retry: 1000\n"
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(4) == 0

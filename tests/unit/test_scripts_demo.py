@@ -15,24 +15,40 @@ def _variant(name: str, state: str) -> dict[str, Any]:
         "width": 1080,
         "height": 566,
         "bytes": 123456 if made else None,
+        "reduced": name == "story",
         "timings_ms": {"process": 10.2, "encode": 5.1, "store": 0.4} if made else {},
     }
 
 
-def test_the_table_has_a_row_for_each_variant_made_or_not() -> None:
-    job = {
-        "state": "partial",
-        "source": {"name": "a.jpg", "width": 2400, "height": 1600},
-        "variants": [_variant("hero", "completed"), _variant("thumb", "failed")],
-    }
+def _table(*variants: dict[str, Any], name: str = "a.jpg") -> list[str]:
+    """The lines of the table of a job whose variants these are."""
+    source = {"name": name, "width": 2400, "height": 1600}
+    job = {"state": "partial", "source": source, "variants": variants}
+    made = [each["name"] for each in variants if each["state"] == "completed"]
     console = Console(file=io.StringIO(), width=100)
-    console.print(demo.table_of(job, {"hero": Path("out/hero.jpg")}))
+    console.print(demo.table_of(job, {each: Path(f"out/{each}.jpg") for each in made}))
     assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
+    return console.file.getvalue().splitlines()
 
-    title, *_, hero, thumb, _ = text.splitlines()
+
+def test_the_table_has_a_row_for_each_variant_made_or_not() -> None:
+    title, *_, hero, thumb = _table(_variant("hero", "completed"), _variant("thumb", "failed"))
+
     assert title.strip() == "a.jpg, 2400x1600: partial"
-    assert [cell.strip() for cell in hero.split("│")[1:-1]] == [
-        "hero", "1080x566", "123,456", "16", "out/hero.jpg",
-    ]  # fmt: skip
-    assert [cell.strip() for cell in thumb.split("│")[1:-1]] == ["thumb", "", "", "", "failed"]
+    assert hero.split() == ["hero", "1080x566", "123,456", "16", "out/hero.jpg"]
+    assert thumb.split() == ["thumb", "failed"]
+
+
+def test_the_table_marks_what_is_smaller_than_asked() -> None:
+    *_, hero, story = _table(_variant("hero", "completed"), _variant("story", "completed"))
+
+    assert "reduced" not in hero
+    assert "reduced 1080x566" in story
+
+
+def test_a_file_name_is_never_taken_for_markup() -> None:
+    name = "[red]a[/b].jpg"
+
+    assert (
+        _table(_variant("hero", "completed"), name=name)[0].strip() == f"{name}, 2400x1600: partial"
+    )

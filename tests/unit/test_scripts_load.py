@@ -1,9 +1,12 @@
 import asyncio
+import io
 
 import pytest
+from rich.console import Console
 
 from load import Reply, Sample, closed_loop, numbers, open_loop
 from load_report import percentile, summarize
+from loadtest import tell
 
 OK = Reply(None, 10, 20)
 
@@ -27,6 +30,7 @@ def test_a_report_counts_failures_and_measures_successes() -> None:
     assert report.jobs == 5
     assert report.errors == {"503": 2, "TimeoutError": 1}
     assert report.jobs_per_s == 0.5
+    assert report.latency_ms is not None
     assert (report.latency_ms.p50, report.latency_ms.max) == (250, 750)
     assert (report.sent_bytes, report.received_bytes) == (50, 40)
 
@@ -34,8 +38,29 @@ def test_a_report_counts_failures_and_measures_successes() -> None:
 def test_a_report_of_failures_alone_has_no_latency() -> None:
     report = summarize([Sample(1.0, Reply("503", 10, 0))], seconds=1.0)
 
-    assert report.latency_ms.p99 == 0
+    assert report.latency_ms is None
     assert report.jobs_per_s == 0
+
+
+def test_a_report_keeps_the_first_detail_of_each_kind_of_failure() -> None:
+    told = [("422", "no preset nope"), ("503", None), ("422", "no preset nada")]
+    samples = [Sample(1.0, Reply(error, 10, 0, detail)) for error, detail in told]
+
+    assert summarize(samples, seconds=1.0).details == {"422": "no preset nope"}
+
+
+def test_what_is_told_of_failures_alone_says_why_and_shows_no_latency() -> None:
+    reply = Reply("422", 10, 0, "There is no preset [nope].")
+    console = Console(file=io.StringIO(), width=60)
+    tell(summarize([Sample(1.0, reply)] * 3, seconds=1.0), console)
+    assert isinstance(console.file, io.StringIO)
+    rows = [
+        [cell.strip() for cell in line.split("│")] for line in console.file.getvalue().splitlines()
+    ]
+
+    assert ["", "latency p50", "-", ""] in rows
+    assert ["", "failed: 422", "3", ""] in rows
+    assert rows[-1] == ["422: There is no preset [nope]."]
 
 
 def test_numbers_end_by_count_or_by_time() -> None:

@@ -1,6 +1,8 @@
 import asyncio
 import os
+import select
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +18,19 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 {LISTEN}
 signal.sigwait([signal.SIGINT])
 print("interrupted", file=log)
+"""
+HOLDING = f"""
+import asyncio, pathlib, sys
+sys.path.insert(0, {str(Path(server_process.__file__).parent)!r})
+import server_process
+server_process._PROGRAM = pathlib.Path(sys.argv[1])
+
+async def hold():
+    async with server_process.running_server() as server:
+        print(server.pid, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(hold())
 """
 IGNORING_SIGNALS = f"signal.signal(signal.SIGINT, signal.SIG_IGN)\n{LISTEN}signal.pause()"
 
@@ -113,3 +128,20 @@ async def test_sigterm_ends_the_block_and_the_server(program: Path) -> None:
         await asyncio.create_task(serve())
 
     assert not _runs(pids[0])
+
+
+def test_a_server_ends_with_its_parent_however_that_ends(program: Path) -> None:
+    _play(program, UNTIL_INTERRUPTED)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDING, program],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(program.parent)},
+    ) as parent:
+        assert parent.stdout is not None
+        server = os.pidfd_open(int(parent.stdout.readline()))
+        parent.kill()
+    ended, *_ = select.select([server], [], [], 10)
+    os.close(server)
+
+    assert ended == [server]
+    assert (program.parent / "log").read_text() == "interrupted\n"

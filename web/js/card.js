@@ -60,7 +60,7 @@ export class Card {
    * @param {() => void} onRetry Called when the person wants another try.
    */
   refuse(problem, onRetry) {
-    this.#step("refused", "Not accepted", "upload");
+    this.#step("refused", problem.outcome, "upload");
     this.#shelf.replaceChildren();
     this.#tiles.clear();
     const note = problemNote(problem);
@@ -79,7 +79,7 @@ export class Card {
     const { made, due } = this.tally;
     this.#step(job.state, jobInWords(job), "variants", due > 0 ? made / due : 0);
     this.#tellFacts(job);
-    this.#problems.replaceChildren(...failureNotes(job.failures));
+    this.#problems.replaceChildren(...failureNotes(job.failures, job.variants.length));
   }
 
   /** Its mark in the strip. */
@@ -91,9 +91,12 @@ export class Card {
   get tally() {
     const variants = this.#job?.variants ?? [];
     const completed = variants.filter((variant) => variant.state === "completed");
+    const { state } = this.node.dataset;
     return {
-      ended: this.#job ? hasEnded(this.#job) : this.node.dataset.state === "refused",
+      done: state === "completed" || state === "partial",
+      failed: state === "failed" || state === "cancelled" || state === "refused",
       made: completed.length,
+      settled: variants.filter(hasEnded).length,
       due: this.#job ? variants.length : this.#tiles.size,
       bytes: completed.reduce((sum, variant) => sum + variant.bytes, 0),
     };
@@ -147,7 +150,6 @@ export class Card {
     setText(this.#timings, timingsInWords(times, decodes));
     if (this.#links.childElementCount > 0) return;
     this.#links.append(link(links.self, "JSON"));
-    if (links.archive) this.#links.append(link(links.archive, "All as ZIP"));
   }
 }
 

@@ -54,7 +54,7 @@ async function send(file, card, presets) {
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     card.refuse(problem, () => send(file, card, presets));
-    announcer.tell(`${file.name} was not accepted: ${problem.title}.`);
+    announcer.tell(`${file.name} was ${problem.outcome.toLowerCase()}: ${problem.title}.`);
   }
   summary.refresh();
 }

@@ -1,19 +1,22 @@
 import { element } from "./element.js";
 
 /**
- * The failures of a job, each told once: what befell several variants alike names them all.
+ * The failures of a job, each told once: what befell several variants alike names them, unless it
+ * befell all.
  *
  * @param {object[]} failures Problems; `variant` says whose it is, if it is one variant's.
+ * @param {number} variantCount The job's variants.
  */
-export function failureNotes(failures) {
+export function failureNotes(failures, variantCount) {
   const alike = new Map();
   for (const failure of failures) {
     const key = JSON.stringify([failure.title, failure.detail]);
     alike.set(key, [...(alike.get(key) ?? []), failure]);
   }
-  return [...alike.values()].map((group) =>
-    problemNote(group[0], group.flatMap(({ variant }) => variant ?? [])),
-  );
+  return [...alike.values()].map((group) => {
+    const names = group.flatMap(({ variant }) => variant ?? []);
+    return problemNote(group[0], names.length < variantCount ? names : []);
+  });
 }
 
 /**

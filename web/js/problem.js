@@ -3,13 +3,15 @@ const USUAL_PAUSE_S = 2;
 /**
  * What went wrong, as the server says it (RFC 9457) or as the page found out itself.
  *
- * `retryable` is true where the same upload may well succeed later.
+ * `retryable` is true where the same upload may well succeed later; `outcome` says in two words
+ * what it meant for the photograph.
  */
 export class Problem extends Error {
-  constructor({ title, detail, errors = [], retryable = false, retryAfter_s = null }) {
+  constructor({ title, detail, outcome, errors = [], retryable = false, retryAfter_s = null }) {
     super(title);
     this.title = title;
     this.detail = detail;
+    this.outcome = outcome;
     this.errors = errors;
     this.retryable = retryable;
     this.retryAfter_s = retryAfter_s;
@@ -22,6 +24,7 @@ export function problemOfAnswer(status, body, retryAfter) {
   return new Problem({
     title: told.title ?? `The server answered ${status}`,
     detail: told.detail ?? "It gave no further reason.",
+    outcome: "Not accepted",
     errors: Array.isArray(told.errors) ? told.errors : [],
     retryable: status >= 500,
     retryAfter_s: status === 503 ? secondsOf(retryAfter) : null,
@@ -32,6 +35,7 @@ export function connectionProblem() {
   return new Problem({
     title: "The connection broke",
     detail: "The server could not be reached, or it ended the connection before it answered.",
+    outcome: "Not sent",
     retryable: true,
   });
 }

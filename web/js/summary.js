@@ -26,12 +26,14 @@ export class Summary {
 
   #show(tallies) {
     const sum = (key) => tallies.reduce((total, tally) => total + Number(tally[key]), 0);
-    const [ended, made, due] = ["ended", "made", "due"].map(sum);
-    const photographs = `${ended} of ${count(tallies.length, "photograph")} done`;
-    const variants = `${made} of ${count(due, "variant")}`;
-    setText(this.#words, `${photographs} · ${variants} · ${bytesInWords(sum("bytes"))}`);
+    const [done, failed, due] = ["done", "failed", "due"].map(sum);
+    const photographs = `${done} of ${count(tallies.length, "photograph")} done`;
+    const failures = failed > 0 ? `, ${failed} failed` : "";
+    const variants = `${sum("made")} of ${count(due, "variant")}`;
+    setText(this.#words, `${photographs}${failures} · ${variants} · ${bytesInWords(sum("bytes"))}`);
     this.#bar.max = Math.max(due, 1);
-    this.#bar.value = made;
+    // Refused photographs have no variants, so the end is told by the photographs.
+    this.#bar.value = done + failed === tallies.length ? this.#bar.max : sum("settled");
     this.#box.hidden = false;
   }
 }

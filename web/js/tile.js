@@ -28,7 +28,7 @@ export class Tile {
     const width_px = variant.width ?? planned?.width;
     const height_px = variant.height ?? planned?.height;
     shape(this.#frame, width_px, height_px, sourceRatio);
-    this.#tellSize(width_px, height_px, variant.reduced);
+    this.#tellSize(width_px, height_px, variant.reduced && variant.state !== "failed");
     const wasCompleted = this.node.dataset.state === "completed";
     this.node.dataset.state = variant.state;
     if (variant.state !== "completed") this.#wait(variant);
