@@ -1,25 +1,32 @@
-"""Who may enter: jobs wait here, in order, until the arena has room for all that they need."""
+"""Who may enter: jobs wait here, by turns, until the arena has room for all that they need."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
 import structlog
 
 from pixelpipe.engine.arena import Region
+from pixelpipe.engine.fair_queue import FairQueue
 from pixelpipe.engine.pool import Pool
 from pixelpipe.engine.work import Stage, Work
 from pixelpipe.errors import InternalError, MemoryFullError, PixelPipeError, QueueFullError
 
 _log = structlog.get_logger(__name__)
 
+# All clients together may have so many times the limit waiting: one that comes finds room although
+# those before it have taken their shares of a time when they were fewer.
+_OVERFLOW = 2
+
 
 class Admission:
-    """A bounded queue in front of the arena.
+    """A bounded queue in front of the arena, fair to the clients.
+
+    The job whose turn it is keeps the others waiting while there is no room for it, so that small
+    ones do not pass by a large one for ever.
 
     Args:
         region: Where jobs take their memory.
-        queue_limit: Jobs that may wait.
+        queue_limit: Jobs that may wait; clients share them evenly.
         pool: The workers. No more jobs than there are workers may have memory before one takes
             them up: that would only spread the work over colder pages.
         on_ready: Told of a job whose source is in memory.
@@ -40,7 +47,7 @@ class Admission:
         self._pool = pool
         self._on_ready = on_ready
         self._on_failed = on_failed
-        self._waiting: deque[Work] = deque()
+        self._waiting: FairQueue[Work] = FairQueue()
         self._entered: set[Work] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._giving_back = False
@@ -51,21 +58,33 @@ class Admission:
         """How many jobs wait."""
         return len(self._waiting)
 
-    def check_queue(self, entering: int) -> None:
-        """Refuse another job when too many wait.
+    def check_queue(self, client: str, entering: int) -> None:
+        """Refuse a client another job when too many wait.
+
+        With n clients that have jobs waiting, this one included, it may have the n-th part of the
+        limit, one at least; all together at most twice the limit.
 
         Args:
-            entering: Jobs that are let in but have not entered yet.
+            client: Who asks.
+            entering: Jobs of the client's that are let in but have not entered yet.
 
         Raises:
             QueueFullError: Too many wait.
         """
-        waiting = len(self._waiting) + entering
-        if waiting >= self._queue_limit:
+        own = self._waiting.count(client)
+        sharing = self._waiting.clients + (not own)
+        share = max(1, self._queue_limit // sharing)
+        if own + entering >= share:
             raise QueueFullError(
-                f"{waiting} jobs are waiting, and no more than {self._queue_limit} may; "
-                "try again later.",
-                limit=self._queue_limit,
+                f"{own + entering} jobs of yours are waiting, and no more than {share} may while "
+                f"the queue is shared by {sharing}; try again later.",
+                limit=share,
+            )
+        waiting, most = len(self._waiting) + entering, _OVERFLOW * self._queue_limit
+        if waiting >= most:
+            raise QueueFullError(
+                f"{waiting} jobs are waiting, and no more than {most} may; try again later.",
+                limit=most,
             )
 
     def enter(self, work: Work) -> None:
@@ -74,11 +93,12 @@ class Admission:
         Unless a worker takes it up at once, its source's lease goes back, so that room for uploads
         is not held by jobs that wait; it is read again with the rest of its memory.
         """
-        if work.order.load is not None and (self._waiting or not self._pool.idle):
+        order = work.order
+        if order.load is not None and (self._waiting or not self._pool.idle):
             work.release_source()
-        self._waiting.append(work)
+        self._waiting.push(work, client=order.client, cost_ms=work.cost_ms, priority=order.priority)
         self.admit()
-        if work.stage is Stage.WAITING and work.order.load is not None:
+        if work.stage is Stage.WAITING and order.load is not None:
             work.release_source()
 
     def leave(self, work: Work) -> None:
@@ -88,14 +108,14 @@ class Admission:
         self._entered.discard(work)
 
     def admit(self) -> None:
-        """Let in as many as there is room for, in order."""
+        """Let in as many as there is room for, each in its turn."""
         if self._giving_back:
             return
-        while self._waiting and len(self._entered) < self._pool.size:
-            work = self._waiting[0]
-            if not work.take_memory(self._region):
+        while len(self._entered) < self._pool.size:
+            work = self._waiting.peek()
+            if work is None or not work.take_memory(self._region):
                 return
-            self._waiting.popleft()
+            self._waiting.pop()
             self._entered.add(work)
             work.stage = Stage.PREPARING
             work.holds += 1
@@ -145,7 +165,7 @@ class Admission:
         self._giving_back = False
         if self._region.leases and work.unsettled:
             work.stage = Stage.WAITING
-            self._waiting.appendleft(work)
+            self._waiting.send_back(work, client=work.order.client)
         else:
             self._on_failed(work, error)
             self.admit()

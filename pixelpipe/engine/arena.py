@@ -24,18 +24,18 @@ class LeaseLeakError(RuntimeError):
 
 
 class Lease:
-    """A page-aligned range of the arena, alive until its last holder releases it.
+    """A page-aligned range of the arena, its holder's until it is released.
 
     Attributes:
         offset: Where it starts in the segment, in bytes.
         size: Its length in bytes, whole pages.
     """
 
-    __slots__ = ("_holders", "_region", "offset", "size")
+    __slots__ = ("_held", "_region", "offset", "size")
 
     def __init__(self, region: "Region", offset: int, size: int) -> None:
         self._region = region
-        self._holders = 1
+        self._held = True
         self.offset = offset
         self.size = size
 
@@ -47,7 +47,7 @@ class Lease:
     def view(self, start: int = 0, size: int | None = None) -> memoryview:
         """The bytes from `start`, `size` of them or all; writable, nothing copied."""
         size = self.size - start if size is None else size
-        if self._holders <= 0 or start < 0 or start + size > self.size:
+        if not self._held or start < 0 or start + size > self.size:
             raise ValueError("outside the lease")
         return self._region.view(self.offset + start, size)
 
@@ -59,18 +59,16 @@ class Lease:
         self.size += more
         return True
 
-    def retain(self) -> "Lease":
-        """Add a holder."""
-        self._holders += 1
-        return self
-
     def release(self) -> None:
-        """Drop a holder; the last one gives the range back."""
-        self._holders -= 1
-        if self._holders < 0:
-            raise ValueError("released more often than held")
-        if not self._holders:
-            self._region.give(self)
+        """Give the range back.
+
+        Raises:
+            ValueError: That was done already.
+        """
+        if not self._held:
+            raise ValueError("released twice")
+        self._held = False
+        self._region.give(self)
 
 
 class Region:

@@ -1,7 +1,7 @@
 """The engine: an order in, variants out; memory, workers and retries are its business."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -87,7 +87,6 @@ class Engine:
         self._done: dict[Work, asyncio.Future[None]] = {}
         self._numbers = count(1)
         self._tickets = count(1)
-        self._background: set[asyncio.Task[None]] = set()
         self._trimmer: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -121,18 +120,21 @@ class Engine:
         """Room for an upload; see `uploads.receive`."""
         return uploads.receive(self.arena.uploads, declared_bytes, self.limits.max_upload_bytes)
 
-    def check(self, plan: Plan, source_bytes: int, *, entering: int) -> None:
-        """Refuse what can never run, or not now; `entering` as in `Admission.check_queue`.
+    def check(self, plan: Plan, source_bytes: int, *, client: str, entering: int) -> None:
+        """Refuse what can never run, or not now; see `Admission.check_queue`.
 
         Raises:
             ExceedsMemoryError: It can never fit.
             QueueFullError: Too many jobs wait.
         """
         check_fits(plan, source_bytes, self.arena.work)
-        self.admission.check_queue(entering)
+        self.admission.check_queue(client, entering)
 
     async def run(self, order: Order, sink: Sink) -> None:
-        """Run an order until every task is made or has failed; cancelling abandons it at once.
+        """Run an order until every task is made or has failed.
+
+        Cancelling abandons it at once: its sink hears nothing more. Its memory is free as soon as
+        the worker, which is killed, and the deliveries, which are cancelled, have let go of it.
 
         Raises:
             ShuttingDownError: The engine was closed before that.
@@ -155,8 +157,12 @@ class Engine:
 
     def deliver(self, batch: RunningBatch, index: int, encoded: Encoded) -> None:
         """Hand a variant to whoever ordered it, and settle its task."""
-        batch.work.holds += 1
-        self._spawn(self._deliver(batch, index, encoded))
+        work = batch.work
+        work.holds += 1
+        task = asyncio.create_task(self._deliver(batch, index, encoded))
+        work.deliveries.add(task)
+        # Not by the task itself: one that is cancelled before it begins runs nothing at all.
+        task.add_done_callback(partial(self._delivered, work, encoded))
 
     def fail_task(self, work: Work, index: int, error: PixelPipeError) -> None:
         """Settle a task that has failed."""
@@ -199,6 +205,7 @@ class Engine:
         attempts = work.decode_attempts
         error = attempts.after(cause)
         if error is None:
+            work.sink.decode_lost(attempts.starts, attempts.strikes)
             self._later(attempts.delay_s(cause), self._decode_again, work)
             return
         if attempts.struck_out:
@@ -262,10 +269,12 @@ class Engine:
             self.fail_task(work, index, InternalError("The variant could not be kept."))
         else:
             work.unsettled.discard(index)
-        finally:
-            encoded.content.release()
-            work.holds -= 1
-            self._finish(work)
+
+    def _delivered(self, work: Work, encoded: Encoded, task: asyncio.Task[None]) -> None:
+        work.deliveries.discard(task)
+        encoded.content.release()
+        work.holds -= 1
+        self._finish(work)
 
     def _task_again(self, work: Work, index: int) -> None:
         work.requeue([index])
@@ -293,8 +302,10 @@ class Engine:
             done.set_result(None)
 
     def _abandon(self, work: Work) -> None:
-        work.unsettled.clear()
-        work.pending.clear()
+        if work.abandoned:
+            # A delivery that is cancelled again might not wait for its thread to let go.
+            return
+        work.abandon()
         for handle in self.pool.workers:
             batch = handle.assignment
             if isinstance(batch, RunningBatch) and batch.work is work:
@@ -303,11 +314,6 @@ class Engine:
 
     def _later(self, delay_s: float, again: Callable[..., None], *arguments: object) -> None:
         asyncio.get_running_loop().call_later(delay_s, partial(again, *arguments))
-
-    def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(coroutine)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
     async def _trim(self) -> None:
         while True:

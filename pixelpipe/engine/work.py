@@ -1,7 +1,8 @@
 """One job inside the engine: its memory, and how far it has come."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
@@ -12,6 +13,9 @@ from pixelpipe.engine.protocol import Span
 from pixelpipe.errors import ExceedsMemoryError, PixelPipeError
 from pixelpipe.recipes.cost import cost_ms, encoded_bound_bytes, expected_bytes
 from pixelpipe.recipes.plan import Plan
+
+# As of a JPEG that is decoded whole; measured as the rates of the tasks were.
+_DECODE_MS_PER_MP = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,16 @@ class Encoded:
 
 
 class Sink(Protocol):
-    """Who is told how the work goes on, on the event loop; a task is named by its index."""
+    """Who is told how the work goes on, on the event loop; a task is named by its index.
+
+    Nothing more is told of an order that was abandoned.
+    """
 
     def decode_called(self) -> None:
         """The codec is being called for the source: one more decode."""
+
+    def decode_lost(self, starts: int, strikes: int) -> None:
+        """The decode's worker was lost; it will be started again. Its account so far."""
 
     def decoded(self, decode_ms: float) -> None:
         """The pixels are there."""
@@ -46,6 +56,9 @@ class Sink(Protocol):
 
     async def task_made(self, index: int, encoded: Encoded) -> None:
         """The variant is made; what is raised here fails the task.
+
+        It is cancelled, once, when the order is abandoned. It must not end before whatever it has
+        started, a thread perhaps, has let go of the content.
 
         Raises:
             WrongDigestError: The bytes are not those that the worker spoke of.
@@ -66,17 +79,65 @@ class Order:
     Attributes:
         label: What it is called in the log.
         plan: One decode and its tasks.
-        source: The lease that holds the source's bytes; the engine takes it over.
+        source: The lease that holds the source's bytes; the engine takes it over. None when they
+            are to be loaded.
         source_bytes: How many of them.
         load: Fills a view of that length with the source again. Given, the engine returns the
             lease of a job that has to wait; without, the lease is kept.
+        client: Who gets a fair share of the work.
+        priority: Among the client's own orders; higher goes first.
+        decode_attempts: The decode's account so far.
+        attempts: Those of the tasks; empty when all are fresh.
+
+    Raises:
+        ValueError: There is neither a source nor a way to it, or there are more or fewer accounts
+            than tasks.
     """
 
     label: str
     plan: Plan
-    source: Lease
+    source: Lease | None
     source_bytes: int
     load: Callable[[memoryview], Awaitable[None]] | None
+    _: KW_ONLY
+    client: str = ""
+    priority: int = 0
+    decode_attempts: Attempts = field(default_factory=Attempts)
+    attempts: tuple[Attempts, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.source is None and self.load is None:
+            raise ValueError("an order without a source")
+        if self.attempts and len(self.attempts) != len(self.plan.tasks):
+            raise ValueError(f"{len(self.attempts)} accounts of {len(self.plan.tasks)} tasks")
+
+
+class Nobody:
+    """A sink without anybody behind it: that of an order that was abandoned."""
+
+    def decode_called(self) -> None:
+        """Nobody cares."""
+
+    def decode_lost(self, starts: int, strikes: int) -> None:
+        """Nobody cares."""
+
+    def decoded(self, decode_ms: float) -> None:
+        """Nobody cares."""
+
+    def task_started(self, index: int, attempt: int) -> None:
+        """Nobody cares."""
+
+    def task_retrying(self, index: int, strikes: int, error: PixelPipeError) -> None:
+        """Nobody cares."""
+
+    async def task_made(self, index: int, encoded: Encoded) -> None:
+        """Nobody cares."""
+
+    def task_failed(self, index: int, strikes: int, error: PixelPipeError) -> None:
+        """Nobody cares."""
+
+    def decode_struck_out(self) -> None:
+        """Nobody cares."""
 
 
 class Stage(Enum):
@@ -100,6 +161,8 @@ class Work:
         unsettled: Tasks that are neither delivered nor failed.
         source_gone: Whether the source's bytes have to be read again.
         holds: Batches that run and variants being delivered; both still use its memory.
+        deliveries: The tasks that hand variants over.
+        abandoned: Whether nobody wants it any more.
     """
 
     number: int
@@ -109,25 +172,37 @@ class Work:
     stage: Stage = Stage.WAITING
     pixels: Lease | None = None
     outputs: Lease | None = None
-    source_gone: bool = False
-    decode_attempts: Attempts = field(default_factory=Attempts)
+    source_gone: bool = field(init=False)
+    decode_attempts: Attempts = field(init=False)
     attempts: list[Attempts] = field(init=False)
     costs_ms: list[float] = field(init=False)
     pending: list[int] = field(init=False)
     inline_limit: int = field(init=False)
     unsettled: set[int] = field(init=False)
     holds: int = 0
+    deliveries: set[asyncio.Task[None]] = field(default_factory=set)
+    abandoned: bool = False
     _slots: list[Span] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.source_gone = self.source is None
         tasks, channels = self.order.plan.tasks, self.order.plan.decode.channels
-        self.attempts = [Attempts() for _ in tasks]
+        self.decode_attempts = replace(self.order.decode_attempts)
+        accounts = self.order.attempts or (Attempts(),) * len(tasks)
+        self.attempts = [replace(account) for account in accounts]
         self.costs_ms = [cost_ms(task, self.order.plan.decode) for task in tasks]
         self.inline_limit = max(encoded_bound_bytes(task, channels) for task in tasks)
         self.unsettled = set(range(len(tasks)))
         self._slots = _laid_out(expected_bytes(task) for task in tasks)
         self.pending = []
         self.requeue(self.unsettled)
+
+    @property
+    def cost_ms(self) -> float:
+        """What the whole job is expected to cost; above 0."""
+        decode = self.order.plan.decode
+        decode_mp = decode.source_width * decode.source_height / 1_000_000
+        return decode_mp * _DECODE_MS_PER_MP + sum(self.costs_ms)
 
     @property
     def pending_ms(self) -> float:
@@ -138,6 +213,15 @@ class Work:
         """Let these tasks be given out again, unless they are settled."""
         self.pending.extend(index for index in indexes if index in self.unsettled)
         self.pending.sort(key=lambda index: -self.costs_ms[index])
+
+    def abandon(self) -> None:
+        """Leave nothing to be done, and nobody to be told; what runs lets go on its own."""
+        self.abandoned = True
+        self.sink = Nobody()
+        self.unsettled.clear()
+        self.pending.clear()
+        for delivery in self.deliveries:
+            delivery.cancel()
 
     def take_memory(self, region: Region) -> bool:
         """Take every lease that it needs at once, or none."""

@@ -1,0 +1,123 @@
+"""Attempts and strikes go on where they were left, and the workers are shared by client."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+
+from pixelpipe.engine.attempts import Attempts
+from pixelpipe.engine.engine import Engine
+from pixelpipe.errors import WorkerCrashedError
+from tests.faults.engine_alone import NotingSink, engine_alone, make_order, until
+from tests.faults.fault_workers import CRASH_WIDTH, HANG_ONCE_WIDTH
+from tests.photographs import photo_jpeg
+
+
+@pytest_asyncio.fixture(scope="module")
+async def engine() -> AsyncIterator[Engine]:
+    async with engine_alone() as opened:
+        yield opened
+
+
+def _kill_the_worker(engine: Engine) -> None:
+    (handle,) = engine.pool.workers
+    os.kill(handle.worker.pid, signal.SIGKILL)
+
+
+async def test_a_decode_that_is_tried_again_is_told_of(engine: Engine) -> None:
+    sink = NotingSink()
+    order = await make_order(engine, "alpha", width=CRASH_WIDTH)
+    await engine.run(order, sink)
+    assert sink.told == [
+        "decode called",
+        "decode lost: 1 starts, 1 strikes",
+        "decode called",
+        "decode struck out",
+        "0 failed: 0 strikes",
+    ]
+    assert order.decode_attempts == Attempts()
+
+
+async def test_a_kill_from_outside_is_told_of_and_no_strike(engine: Engine) -> None:
+    sink = NotingSink()
+    order = await make_order(engine, "alpha", width=HANG_ONCE_WIDTH)
+    run = asyncio.create_task(engine.run(order, sink))
+    await until(lambda: "decode called" in sink.told)
+    _kill_the_worker(engine)
+    await run
+    assert sink.told[:3] == ["decode called", "decode lost: 1 starts, 0 strikes", "decode called"]
+    assert sink.told[-1] == "0 made"
+
+
+async def test_a_decode_keeps_its_strikes_from_before(engine: Engine) -> None:
+    sink = NotingSink()
+    before = Attempts(3, 1)
+    order = await make_order(engine, "alpha", width=CRASH_WIDTH, decode_attempts=before)
+    await engine.run(order, sink)
+    assert sink.told == ["decode called", "decode struck out", "0 failed: 0 strikes"]
+    assert before == Attempts(3, 1)
+
+
+async def test_a_task_keeps_its_attempts_and_strikes_from_before(engine: Engine) -> None:
+    sink = NotingSink()
+    before = Attempts(4, 1)
+    order = await make_order(engine, "segv", "alpha", attempts=(before, Attempts()))
+    await engine.run(order, sink)
+    assert {"0 started: 5", "0 failed: 2 strikes", "1 started: 1", "1 made"} <= set(sink.told)
+    assert not any(what.startswith("0 retrying") for what in sink.told)
+    assert [type(error) for error in sink.errors] == [WorkerCrashedError]
+    assert before == Attempts(4, 1)
+
+
+async def test_accounts_have_to_be_those_of_the_tasks(engine: Engine) -> None:
+    order = await make_order(engine, "alpha", "beta")
+    with pytest.raises(ValueError, match="accounts"):
+        replace(order, attempts=(Attempts(),))
+    with pytest.raises(ValueError, match="source"):
+        replace(order, source=None)
+    assert order.source is not None
+    order.source.release()
+
+
+async def test_an_order_without_its_source_in_memory_reads_it(engine: Engine) -> None:
+    async def load(target: memoryview) -> None:
+        target[:] = photo_jpeg(400, 300)
+
+    sink = NotingSink()
+    order = await make_order(engine, "alpha")
+    assert order.source is not None
+    order.source.release()
+    await engine.run(replace(order, source=None, load=load), sink)
+    assert sink.told[-1] == "0 made"
+    assert not engine.arena.leases
+
+
+async def test_a_flood_of_one_client_does_not_keep_another_waiting(engine: Engine) -> None:
+    begun: list[str] = []
+
+    async def order(label: str, client: str, priority: int = 0) -> asyncio.Task[None]:
+        def told(what: str) -> None:
+            if what == "decoded":
+                begun.append(label)
+
+        made = await make_order(engine, "alpha", label=label, client=client, priority=priority)
+        return asyncio.create_task(engine.run(made, NotingSink(told)))
+
+    busy = NotingSink()
+    first = await make_order(engine, "hang-once", client="flood")
+    runs = [asyncio.create_task(engine.run(first, busy))]
+    await until(lambda: "0 started: 1" in busy.told)
+    runs += [await order(f"flood {number}", "flood") for number in range(12)]
+    runs += [await order(f"later {number}", "late", -5) for number in range(3)]
+    runs.append(await order("urgent", "flood", 5))
+    await until(lambda: engine.admission.waiting == 15)
+    _kill_the_worker(engine)
+    await asyncio.gather(*runs)
+    # The first of the flood had its memory before the others came.
+    assert begun[:3] == ["flood 0", "later 0", "urgent"]
+    assert begun[3:7] == ["flood 1", "later 1", "flood 2", "later 2"]
+    assert begun[7:] == [f"flood {number}" for number in range(3, 12)]
