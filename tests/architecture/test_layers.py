@@ -19,7 +19,7 @@ LAYERS = [
     {"imaging"},
     {"engine"},
     {"jobs"},
-    {"storage"},
+    {"storage", "webhooks"},
     {"runtime"},
     {"server", "process", "settings_mistakes"},
     {"cli"},
@@ -110,8 +110,9 @@ def test_imaging_knows_no_process_no_file_and_no_network() -> None:
     assert not opened
 
 
-def test_only_the_server_knows_http() -> None:
-    outside = {name for name in _importers("aiohttp") if not name.startswith("server/")}
+def test_only_the_server_and_its_webhooks_know_http() -> None:
+    known = ("server/", "webhooks/")
+    outside = {name for name in _importers("aiohttp") if not name.startswith(known)}
     assert outside == set()
 
 

@@ -1,0 +1,1 @@
+"""Tells webhooks of jobs that ended: signed, again and again until they have it."""

@@ -1,0 +1,36 @@
+"""Opens and closes the courier that a server sends its webhooks with."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pixelpipe.jobs.ports import Outbox
+from pixelpipe.webhooks.courier import Courier
+from pixelpipe.webhooks.dial import open_session
+from pixelpipe.webhooks.signature import load_secrets
+
+
+@asynccontextmanager
+async def open_courier(
+    outbox: Outbox, folder: Path, secrets: str | None, *, allow_private: bool
+) -> AsyncIterator[Courier]:
+    """A courier at work on `outbox`.
+
+    Args:
+        outbox: What to send.
+        folder: Where a secret is kept that nobody set.
+        secrets: What to sign with, as the operator set it.
+        allow_private: Whether it may connect to addresses that are not public.
+
+    Raises:
+        SecretError: There is none to sign with.
+    """
+    keys = await asyncio.to_thread(load_secrets, secrets, folder)
+    async with open_session(allow_private=allow_private) as session:
+        courier = Courier(outbox, session, keys)
+        courier.start()
+        try:
+            yield courier
+        finally:
+            await courier.close()
