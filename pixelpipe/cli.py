@@ -192,12 +192,13 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     from pixelpipe.engine.process import WorkerStartError
     from pixelpipe.recipes.presets_file import PresetFileError
     from pixelpipe.storage.folder import FolderError
+    from pixelpipe.webhooks.signature import SecretError
 
     try:
         return asyncio.run(work)
     except PresetFileError as error:
         _end(_BAD_USE, *str(error).splitlines())
-    except (FolderError, WorkerStartError) as error:
+    except (FolderError, SecretError, WorkerStartError) as error:
         _end(_FAILED, str(error))
 
 

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PIXELPIPE_PORT", "PORT"),
         description="Port to listen on; 0 takes any free one.",
     )
-    data_dir: Path = Field(Path("data"), description="Folder for blobs.")
+    data_dir: Path = Field(Path("data"), description="Folder for the journal and the blobs.")
     workers: Annotated[int, Field(ge=1, le=512)] | None = Field(
         None,
         validation_alias=AliasChoices("PIXELPIPE_WORKERS", "WORKERS_COUNT"),
@@ -61,14 +61,39 @@ class Settings(BaseSettings):
     queue_limit: Annotated[int, Field(ge=1)] = Field(
         1000, description="Jobs that may wait; past it the answer is 503."
     )
-    history_limit: Annotated[int, Field(ge=1)] = Field(
-        10_000, description="Ended jobs that are remembered; the oldest are forgotten first."
+    retention_s: Annotated[float, Field(gt=0)] = Field(
+        86_400.0, description="Seconds for which ended jobs and their blobs are kept."
+    )
+    storage_bytes: Annotated[int, Field(ge=0)] = Field(
+        10 * 1024 * MIB,
+        description="Blobs may take so many bytes; past it the jobs that ended first go.",
+    )
+    upkeep_s: Annotated[float, Field(gt=0)] = Field(
+        15.0, description="Seconds between rounds that remove what is to go."
+    )
+    reserve_bytes: Annotated[int, Field(ge=MIB)] = Field(
+        16 * MIB, description="Disk space held back for the journal in case the disk fills up."
     )
     task_deadline_s: Annotated[float, Field(gt=0)] = Field(
         30.0, description="Seconds that one decode or variant may take before its worker is killed."
     )
-    drain_s: Annotated[float, Field(ge=0)] = Field(
-        10.0, description="Seconds that running jobs get to finish when the server is told to stop."
+    drain_timeout_s: Annotated[float, Field(ge=0)] = Field(
+        10.0,
+        description="Seconds that running jobs get to finish when the server is told to stop; the "
+        "others go on at its next start.",
+    )
+    cancel_on_disconnect: bool = Field(
+        default=False,
+        description="Whether a job is cancelled when the client that waits for it goes away.",
+    )
+    webhook_secrets: str | None = Field(
+        None,
+        description="Secrets that webhooks are signed with, `whsec_...`, with commas between; "
+        "default: one is made and kept in the data folder.",
+    )
+    webhook_private: bool = Field(
+        default=False,
+        description="Whether webhooks may go to private and loopback addresses, and over http.",
     )
     heartbeat_s: Annotated[float, Field(gt=0)] = Field(
         15.0, description="Seconds between comments on a quiet event stream."

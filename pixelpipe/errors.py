@@ -65,6 +65,12 @@ class VariantNotFoundError(PixelPipeError):
     slug, title, status = "variant-not-found", "Unknown variant", 404
 
 
+class JobGoneError(PixelPipeError):
+    """The job was deleted; it is remembered for a little while."""
+
+    slug, title, status = "job-gone", "The job was deleted", 410
+
+
 class MethodNotAllowedError(PixelPipeError):
     """The path exists, the method does not."""
 
@@ -81,6 +87,18 @@ class VariantNotReadyError(PixelPipeError):
     """The variant is still being made, or never will be; the detail says which."""
 
     slug, title, status, retry_after_s = "variant-not-ready", "Variant not ready", 409, 1
+
+
+class NotRetryableError(PixelPipeError):
+    """Only a job that ended as partial or failed can be tried again."""
+
+    slug, title, status = "not-retryable", "Nothing to try again", 409
+
+
+class ArchiveNotReadyError(PixelPipeError):
+    """The job has not ended, or has nothing to pack; the detail says which."""
+
+    slug, title, status, retry_after_s = "archive-not-ready", "Archive not ready", 409, 1
 
 
 class UploadTooLargeError(PixelPipeError):
@@ -141,6 +159,12 @@ class UnknownPresetError(PixelPipeError):
     """A preset name that is not known; the detail lists those that are."""
 
     slug, title, status = "unknown-preset", "Unknown preset", 422
+
+
+class KeyReusedError(PixelPipeError):
+    """An `Idempotency-Key` came with another request than the one that it was first used for."""
+
+    slug, title, status = "idempotency-key-reused", "Key used for another request", 422
 
 
 class PoisonedSourceError(PixelPipeError):
@@ -208,6 +232,18 @@ class DeadlineExceededError(PixelPipeError):
     """The task ran into its deadline twice."""
 
     slug, title, status = "deadline-exceeded", "Processing took too long", 504
+
+
+class StorageFullError(StorageFailedError):
+    """There is no room to store anything; what is accepted already waits."""
+
+    slug, title, status, retryable, retry_after_s = (
+        "storage-full",
+        "Storage full",
+        507,
+        True,
+        10,
+    )
 
 
 class WrongDigestError(Exception):

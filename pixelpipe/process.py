@@ -95,8 +95,8 @@ async def _make_all(
     with temporary as data_dir, _progress() as progress:
         bar = progress.add_task("variants", total=len(outcomes) * len(specs))
         # All work is waited for, so jobs still run at the end only when nobody wants them.
-        there = settings.model_copy(update={"data_dir": Path(data_dir), "drain_s": 0.0})
-        async with open_runtime(there) as runtime:
+        there = settings.model_copy(update={"data_dir": Path(data_dir), "drain_timeout_s": 0.0})
+        async with open_runtime(there, durable=False) as runtime:
             batch = _Batch(runtime.service, specs, lambda made: progress.advance(bar, made))
             await asyncio.gather(*(batch.make(outcome) for outcome in outcomes))
 
@@ -150,7 +150,7 @@ class _Batch:
                 async with self._door:
                     outcome.job = await self._submit_when_there_is_room(outcome.photo)
                 await self._watch(outcome.job.id)
-                await asyncio.to_thread(self._write, outcome.job, outcome.folder)
+                await self._write(outcome.job, outcome.folder)
                 outcome.written = True
             except PixelPipeError as error:
                 outcome.refusal = error.detail
@@ -187,19 +187,24 @@ class _Batch:
         self._working -= 1
         self._one_is_through.set()
 
-    def _write(self, job: Job, folder: Path) -> None:
-        """Copy the variants out; whoever looks finds the old file or the new, never a half."""
-        folder.mkdir(parents=True, exist_ok=True)
+    async def _write(self, job: Job, folder: Path) -> None:
+        """Copy the variants out."""
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         for variant in job.variants:
-            if variant.state is not TaskState.COMPLETED or variant.sha256 is None:
-                continue
-            target = folder / (variant.task.name + FORMATS[variant.task.format].extension)
-            unfinished = target.with_name(f".{target.name}.part")
-            try:
-                shutil.copyfile(self._service.blob_path(variant.sha256), unfinished)
-                unfinished.replace(target)
-            finally:
-                unfinished.unlink(missing_ok=True)
+            if variant.state is TaskState.COMPLETED:
+                source = await self._service.variant_file(job, variant)
+                name = variant.task.name + FORMATS[variant.task.format].extension
+                await asyncio.to_thread(_copy, source, folder / name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file; whoever looks finds the old one or the new, never a half."""
+    unfinished = target.with_name(f".{target.name}.part")
+    try:
+        shutil.copyfile(source, unfinished)
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _report(outcomes: Sequence[Outcome]) -> None:
@@ -237,8 +242,8 @@ def _table(job: Job) -> Table:
 def _row(variant: Variant) -> tuple[str, str, str, str, str]:
     task = variant.task
     size = f"{task.output_width}x{task.output_height}"
-    if variant.state is not TaskState.COMPLETED:
+    if variant.blob is None:
         return task.name, size, "", "", str(variant.state)
     made_ms = sum(variant.timings_ms.values())
     note = "reduced" if task.reduced else ""
-    return task.name, size, f"{variant.size_bytes:,}", f"{made_ms:.1f}", note
+    return task.name, size, f"{variant.blob.size_bytes:,}", f"{made_ms:.1f}", note

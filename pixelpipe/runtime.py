@@ -1,7 +1,7 @@
 """Builds and closes everything, in one visible order, for server and command line alike."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from pixelpipe.engine.engine import Engine, EngineLimits
 from pixelpipe.engine.machine import available_cpus, default_arena_bytes
 from pixelpipe.engine.process import WORKER_MAIN
 from pixelpipe.jobs.poison import PoisonList
+from pixelpipe.jobs.ports import Outbox
+from pixelpipe.jobs.retention import RetentionLimits
 from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.submission import SourceLimits
 from pixelpipe.recipes.presets import Presets, load_presets
-from pixelpipe.storage.blobs import FileBlobs
-from pixelpipe.storage.folder import exclusive
-from pixelpipe.storage.memory import MemoryJournal
+from pixelpipe.storage.opening import Storage, open_storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,17 @@ class Runtime:
     settings: Settings
     presets: Presets
     engine: Engine
+    storage: Storage
     service: JobService
 
     def ready(self) -> dict[str, object]:
         """Facts for a readiness probe; `ready` says whether work is accepted and can be done."""
         alive = len(self.engine.pool.workers)
         return {
-            "ready": alive > 0 and not self.service.draining,
+            "ready": alive > 0 and self.service.storable and not self.service.draining,
             "draining": self.service.draining,
+            "storage_full": self.storage.space.full,
+            "storable": self.service.storable,
             "workers": self.engine.limits.workers,
             "workers_alive": alive,
             "jobs_running": self.service.running,
@@ -44,34 +47,74 @@ class Runtime:
 
 @asynccontextmanager
 async def open_runtime(
-    settings: Settings, worker_main: str = WORKER_MAIN
+    settings: Settings, worker_main: str = WORKER_MAIN, *, durable: bool = True
 ) -> AsyncIterator[Runtime]:
     """The running whole; leaving drains it and takes it down.
+
+    Args:
+        settings: The settings.
+        worker_main: What a worker process runs, as `module:function`.
+        durable: Whether jobs outlive it: they are journalled, those that an earlier one left
+            unfinished are taken up again, and webhooks are called. Otherwise none of that.
 
     Raises:
         PresetFileError: The user's own presets cannot be used.
         FolderError: The data folder cannot be used, or another server works in it.
         WorkerStartError: The workers did not come up.
+        SecretError: There is no secret to sign webhooks with.
         LeaseLeakError: On leaving: memory was not given back; a defect.
     """
     presets = await asyncio.to_thread(load_presets, settings.presets_file)
     async with AsyncExitStack() as closing:
-        await asyncio.to_thread(closing.enter_context, exclusive(settings.data_dir))
-        blobs = await asyncio.to_thread(FileBlobs, settings.data_dir / "blobs")
-        closing.push_async_callback(asyncio.to_thread, blobs.close)
+        storage = await closing.enter_async_context(
+            open_storage(settings.data_dir, settings.reserve_bytes, durable=durable)
+        )
         prepare_codec_environment(settings)
         engine = await asyncio.to_thread(Engine, _limits(settings), worker_main)
         closing.push_async_callback(engine.close)
         await engine.start()
+        on_message = await _webhooks(closing, settings, storage.outbox) if durable else _nobody
         service = JobService(
             engine,
-            MemoryJournal(settings.history_limit),
-            blobs,
+            storage.journal,
+            storage.blobs,
+            space=storage.space,
             limits=SourceLimits(settings.max_pixels, settings.max_side_px),
+            retention=RetentionLimits(
+                retention_s=settings.retention_s,
+                storage_bytes=settings.storage_bytes,
+                every_s=settings.upkeep_s,
+            ),
             poison=PoisonList(settings.poison_s),
+            on_message=on_message,
         )
-        closing.push_async_callback(service.drain, settings.drain_s)
-        yield Runtime(settings, presets, engine, service)
+        closing.push_async_callback(service.drain, settings.drain_timeout_s)
+        if durable:
+            stored = await asyncio.to_thread(lambda: frozenset(storage.blobs.digests()))
+            await service.recover(stored)
+        yield Runtime(settings, presets, engine, storage, service)
+
+
+async def _webhooks(
+    closing: AsyncExitStack, settings: Settings, outbox: Outbox
+) -> Callable[[], None]:
+    """Send what is in the outbox; gives what to call when there is more."""
+    # Brings aiohttp along, which a command without webhooks does without.
+    from pixelpipe.webhooks.opening import open_courier  # noqa: PLC0415
+
+    courier = await closing.enter_async_context(
+        open_courier(
+            outbox,
+            settings.data_dir,
+            settings.webhook_secrets,
+            allow_private=settings.webhook_private,
+        )
+    )
+    return courier.wake
+
+
+def _nobody() -> None:
+    """There are no webhooks."""
 
 
 def _limits(settings: Settings) -> EngineLimits:

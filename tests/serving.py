@@ -24,7 +24,7 @@ _ANNOUNCEMENT = "PixelPipe listening on "
 
 def small_settings(data_dir: Path, **changes: object) -> Settings:
     """Settings that fit Docker's default /dev/shm."""
-    settings = {"data_dir": data_dir, "workers": 2, "arena_bytes": 64 * MIB, "drain_s": 5.0}
+    settings = {"data_dir": data_dir, "workers": 2, "arena_bytes": 64 * MIB, "drain_timeout_s": 5.0}
     return Settings.model_validate(settings | changes)
 
 
@@ -45,7 +45,7 @@ class LiveServer:
     Args:
         data_dir: Its data folder; what it logs goes to a file beside it.
         options: Further options of the command.
-        environment: Further variables, such as `PIXELPIPE_DRAIN_S`.
+        environment: Further variables, such as `PIXELPIPE_DRAIN_TIMEOUT_S`.
     """
 
     def __init__(self, data_dir: Path, *options: str, **environment: str) -> None:

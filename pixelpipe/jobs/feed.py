@@ -1,28 +1,50 @@
 """The event log as readers see it: what is recorded, then what comes, each event once."""
 
 import asyncio
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from operator import attrgetter
 
 from pixelpipe.jobs.model import Event
 from pixelpipe.jobs.ports import Journal
 
 _BATCH = 500
+_TAIL_BYTES = 4 * 1024 * 1024
+
+_by_id = attrgetter("id")
 
 
 class Feed:
-    """Readers of the journal, woken when there is something for them."""
+    """Readers of the journal, woken when there is something for them.
 
-    def __init__(self, journal: Journal) -> None:
+    The newest events stay in memory, so that those who follow closely cost the journal nothing.
+
+    Args:
+        journal: What is read.
+        is_live: Whether a job may still have events; it is asked before the journal is looked at.
+    """
+
+    def __init__(self, journal: Journal, is_live: Callable[[str], bool]) -> None:
         self._journal = journal
+        self._is_live = is_live
         self._readers: dict[str | None, set[asyncio.Event]] = defaultdict(set)
+        self._tail: list[Event] = []
+        self._tail_bytes = 0
+        self._tail_after: int | None = None
         self._closed = False
 
-    def announce(self, events: Iterable[Event]) -> None:
+    def announce(self, events: Sequence[Event]) -> None:
         """Wake those who wait for these events, which are in the journal by now."""
+        self._remember(events)
         for key in {event.job_id for event in events} | {None}:
             for reader in self._readers.get(key, ()):
                 reader.set()
+
+    def job_ended(self, job_id: str) -> None:
+        """Let those who wait for the job alone look again: it is no longer live."""
+        for reader in self._readers.get(job_id, ()):
+            reader.set()
 
     def close(self) -> None:
         """End every reader once it has what is recorded."""
@@ -43,8 +65,8 @@ class Feed:
             while True:
                 # Cleared before looking: what is announced from here on is looked for again.
                 woken.clear()
-                last = self._closed or (job_ids is not None and await self._journal.over(job_ids))
-                batch = await self._journal.events(after, job_ids, _BATCH)
+                last = self._closed or not self._may_go_on(job_ids)
+                batch = await self._events(after, job_ids)
                 if batch:
                     after = batch[-1].id
                     yield batch
@@ -56,7 +78,34 @@ class Feed:
             for key in keys:
                 self._forget(key, woken)
 
+    def _may_go_on(self, job_ids: Collection[str] | None) -> bool:
+        return job_ids is None or any(self._is_live(job_id) for job_id in job_ids)
+
+    async def _events(self, after: int, job_ids: Collection[str] | None) -> Sequence[Event]:
+        if self._tail_after is None or after < self._tail_after:
+            return await self._journal.events(after, job_ids, _BATCH)
+        newer = self._tail[bisect_right(self._tail, after, key=_by_id) :]
+        if job_ids is None:
+            return newer[:_BATCH]
+        return [event for event in newer if event.job_id in job_ids][:_BATCH]
+
+    def _remember(self, events: Sequence[Event]) -> None:
+        if events and self._tail_after is None:
+            self._tail_after = events[0].id - 1
+        self._tail.extend(events)
+        self._tail_bytes += sum(len(event.data) for event in events)
+        if self._tail_bytes > _TAIL_BYTES:
+            # By half, so that the list is seldom moved.
+            gone, self._tail = _halved(self._tail)
+            self._tail_bytes -= sum(len(event.data) for event in gone)
+            self._tail_after = gone[-1].id
+
     def _forget(self, key: str | None, reader: asyncio.Event) -> None:
         self._readers[key].discard(reader)
         if not self._readers[key]:
             del self._readers[key]
+
+
+def _halved(events: list[Event]) -> tuple[list[Event], list[Event]]:
+    middle = (len(events) + 1) // 2
+    return events[:middle], events[middle:]

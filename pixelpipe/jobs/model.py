@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from pixelpipe.formats.registry import Format
-from pixelpipe.recipes.task import Task
+from pixelpipe.recipes.task import Decode, Task
 
 
 class JobState(StrEnum):
@@ -43,30 +43,51 @@ class EventType(StrEnum):
     VARIANT_RETRYING = "variant.retrying"
     VARIANT_COMPLETED = "variant.completed"
     VARIANT_FAILED = "variant.failed"
+    JOB_REQUEUED = "job.requeued"
     JOB_COMPLETED = "job.completed"
     JOB_PARTIAL = "job.partial"
     JOB_FAILED = "job.failed"
     JOB_CANCELLED = "job.cancelled"
 
 
+class Cache(StrEnum):
+    """Where a variant's bytes came from."""
+
+    HIT = "hit"
+    MISS = "miss"
+
+
+# A job whose variants are all there already, made for another job or before a restart, ends
+# without having run.
 JOB_MOVES: dict[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.FAILED, JobState.CANCELLED}),
+    JobState.QUEUED: frozenset(
+        {
+            JobState.RUNNING,
+            JobState.COMPLETED,
+            JobState.PARTIAL,
+            JobState.FAILED,
+            JobState.CANCELLED,
+        }
+    ),
     JobState.RUNNING: frozenset(
         {JobState.COMPLETED, JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED}
     ),
     JobState.COMPLETED: frozenset(),
-    JobState.PARTIAL: frozenset(),
-    JobState.FAILED: frozenset(),
+    JobState.PARTIAL: frozenset({JobState.QUEUED}),
+    JobState.FAILED: frozenset({JobState.QUEUED}),
     JobState.CANCELLED: frozenset(),
 }
 
+# From queued straight to completed: the same variant was made for somebody else meanwhile.
 TASK_MOVES: dict[TaskState, frozenset[TaskState]] = {
-    TaskState.QUEUED: frozenset({TaskState.RUNNING, TaskState.FAILED, TaskState.CANCELLED}),
+    TaskState.QUEUED: frozenset(
+        {TaskState.RUNNING, TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED}
+    ),
     TaskState.RUNNING: frozenset(
         {TaskState.QUEUED, TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED}
     ),
     TaskState.COMPLETED: frozenset(),
-    TaskState.FAILED: frozenset(),
+    TaskState.FAILED: frozenset({TaskState.QUEUED}),
     TaskState.CANCELLED: frozenset(),
 }
 
@@ -76,6 +97,10 @@ TERMINAL_EVENTS: dict[JobState, EventType] = {
     JobState.FAILED: EventType.JOB_FAILED,
     JobState.CANCELLED: EventType.JOB_CANCELLED,
 }
+
+RETRYABLE = frozenset({state for state in TERMINAL_EVENTS if JobState.QUEUED in JOB_MOVES[state]})
+
+OPEN = frozenset({TaskState.QUEUED, TaskState.RUNNING})
 
 
 def new_job_id() -> str:
@@ -95,27 +120,37 @@ class Source:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Stored bytes: what they are called by, and how many."""
+
+    sha256: str
+    size_bytes: int
+
+
 @dataclass(slots=True)
 class Variant:
     """A task and what became of it: the record behind the public variant.
 
     Attributes:
         task: What the worker is told.
+        reuse_key: The same for the same bytes of source, the same wish and the same engine.
         state: Where it stands.
         attempts: Starts so far.
         strikes: Deaths of workers that are blamed on it.
-        size_bytes: Encoded size once made.
-        sha256: Digest of the encoded bytes once made; also their key in the blob store.
-        timings_ms: `process`, `encode`, `store`.
-        problem: Why it failed.
+        blob: The encoded bytes once made.
+        cache: Whether they were there already.
+        timings_ms: `process`, `encode`, `store`; replaced, never changed in place.
+        problem: Why it failed; likewise.
     """
 
     task: Task
+    reuse_key: str
     state: TaskState = TaskState.QUEUED
     attempts: int = 0
     strikes: int = 0
-    size_bytes: int | None = None
-    sha256: str | None = None
+    blob: Blob | None = None
+    cache: Cache = Cache.MISS
     timings_ms: dict[str, float] = field(default_factory=dict)
     problem: dict[str, Any] | None = None
 
@@ -135,25 +170,52 @@ class Job:
     """The parent: one source and all that is made of it.
 
     Attributes:
-        seq: Number of events so far; each event carries the one it was.
+        tenant: Whose it is: what one tenant has stored is neither shown to nor reused for another.
+        client: Who asks, for a fair share of the workers.
+        decode: How the source becomes pixels.
+        priority: Among the client's own jobs; higher goes first.
+        webhook: URL that is told of the end.
+        epoch: Rises whenever the job is taken up anew; who knows an older one has lost it.
         decodes: Codec calls for the source, as the workers counted them.
-        timings_ms: `receive`, `decode`, `total`.
+        decode_attempts: Starts of the decode that were lost.
+        decode_strikes: Deaths of workers that are blamed on the decode.
+        problems: What went wrong with the job as a whole; replaced, never changed in place.
+        timings_ms: `receive`, `decode`, `total`; likewise.
+        ended_at: When it came to its (last) end.
+        deleted_at: When its owner deleted it; its blobs are no longer its own from then on.
     """
 
     id: str
+    tenant: str
+    client: str
     created_at: datetime
     source: Source
+    decode: Decode
     variants: list[Variant]
+    priority: int = 0
+    webhook: str | None = None
     state: JobState = JobState.QUEUED
-    seq: int = 0
+    epoch: int = 0
     decodes: int = 0
-    failures: list[dict[str, Any]] = field(default_factory=list)
+    decode_attempts: int = 0
+    decode_strikes: int = 0
+    problems: tuple[dict[str, Any], ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
+    ended_at: datetime | None = None
+    deleted_at: datetime | None = None
 
     @property
     def ended(self) -> bool:
         """Whether the job is in a terminal state."""
-        return not JOB_MOVES[self.state]
+        return self.state in TERMINAL_EVENTS
+
+    @property
+    def failures(self) -> list[dict[str, Any]]:
+        """The problems of variants that failed, with the variant's name, and those of the job."""
+        failed = [v for v in self.variants if v.state is TaskState.FAILED and v.problem]
+        # What befell the job as a whole is in each variant that it ended.
+        own = [v for v in failed if v.problem not in self.problems]
+        return [*((v.problem or {}) | {"variant": v.task.name} for v in own), *self.problems]
 
     def move(self, state: JobState) -> None:
         """Go to `state`.
@@ -167,24 +229,20 @@ class Job:
 
     def verdict(self) -> JobState:
         """The terminal state that the variants add up to."""
-        made = sum(v.state is TaskState.COMPLETED for v in self.variants)
-        if made == len(self.variants):
+        states = {variant.state for variant in self.variants}
+        if states == {TaskState.COMPLETED}:
             return JobState.COMPLETED
-        return JobState.PARTIAL if made else JobState.FAILED
+        if TaskState.CANCELLED in states:
+            return JobState.CANCELLED
+        return JobState.PARTIAL if TaskState.COMPLETED in states else JobState.FAILED
 
     def variant(self, name: str) -> Variant | None:
         """The variant of that name."""
         return next((v for v in self.variants if v.task.name == name), None)
 
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An event that the journal has not numbered yet; see `Event`."""
-
-    type: EventType
-    job_id: str
-    seq: int
-    data: bytes
+    def open_variants(self) -> list[int]:
+        """Indexes of the variants that are not settled."""
+        return [index for index, v in enumerate(self.variants) if v.state in OPEN]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +250,10 @@ class Event:
     """One line of the event log.
 
     Attributes:
-        id: From one sequence of the whole journal, rising.
+        id: From one sequence of the whole journal, rising, never given twice.
         type: What it tells.
         job_id: Whose it is.
-        seq: Its number among the job's own events, from 1.
+        seq: Its number among the job's own events, from 1 without a gap.
         data: The JSON document that clients get, in UTF-8.
     """
 

@@ -1,10 +1,13 @@
 """What jobs need of storage, and what each side may rely on."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from pixelpipe.jobs.model import Draft, Event, Job
+from pixelpipe.jobs.model import Blob, Event, Job, JobState
+from pixelpipe.jobs.records import Outcome, Record
 
 
 class BlobStore(Protocol):
@@ -18,6 +21,7 @@ class BlobStore(Protocol):
 
         Raises:
             WrongDigestError: It is not the digest of `content`; nothing was stored.
+            StorageFullError: There is no room; nothing was stored.
             StorageFailedError: Nothing was stored.
         """
 
@@ -25,31 +29,89 @@ class BlobStore(Protocol):
         """Fill `target`, whose length is the blob's, with the blob.
 
         Raises:
-            StorageFailedError: The blob is missing or of another length.
+            StorageFailedError: The blob is missing, of another length, or damaged.
+        """
+
+    async def intact(self, blob: Blob) -> bool:
+        """Whether the blob is there and its bytes are those of its digest.
+
+        A damaged one is removed, so that it can be put again.
+
+        Raises:
+            StorageFailedError: That could not be found out.
         """
 
     def path(self, sha256: str) -> Path:
         """The file that holds the blob."""
 
 
-class Journal(Protocol):
-    """Jobs and their events, in one sequence.
+class Space(Protocol):
+    """Room for what is stored."""
 
-    An event is in the journal before anybody is told of it.
+    @property
+    def full(self) -> bool:
+        """Whether the storage ran out of room and has none yet."""
+
+    async def room(self) -> None:
+        """Return once the storage is not full."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Which jobs to list, newest first; deleted ones are not.
+
+    Attributes:
+        tenant: Whose.
+        states: Only those in one of these states; empty for any.
+        created_after: Only those created after this.
+        created_before: Only those created before this.
+        behind: Only those that come after this one in the order: its creation and its id.
+        limit: At most so many.
     """
 
-    async def add(self, job: Job) -> None:
-        """Take in a new job; on return it can be read."""
+    tenant: str
+    states: Collection[JobState] = ()
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    behind: tuple[datetime, str] | None = None
+    limit: int = 50
 
-    async def get(self, job_id: str) -> Job | None:
-        """The job, or None."""
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Event]:
-        """Record events of jobs that were added, in this order, and number them.
+class Journal(Protocol):
+    """Jobs and their events, in one sequence, that survive a crash.
+
+    An event is in the journal before anybody is told of it. Blobs that a job refers to (its
+    source, its completed variants) are kept for as long as it is neither deleted nor removed.
+    """
+
+    async def write(self, records: Sequence[Record]) -> Sequence[Outcome]:
+        """Record steps, in this order, in one transaction; on return they survive a crash.
+
+        Returns:
+            For each record its event, or None if it has none; or why it was refused
+            (LostJobError: its epoch is not the journal's, or the job is not there or was deleted;
+            KeyTakenError; BlobMissingError: a blob that it refers to for the first time is not
+            in the store). The others are recorded all the same.
 
         Raises:
+            StorageFullError: There is no room; none of them was recorded.
             StorageFailedError: None of them was recorded.
         """
+
+    async def take_over(self) -> Sequence[Job]:
+        """All jobs that have not ended, oldest first, now the caller's: their epoch has risen."""
+
+    async def get(self, job_id: str) -> Job | None:
+        """The job, also one that was deleted but is still remembered; or None."""
+
+    async def list(self, listing: Listing) -> Sequence[Job]:
+        """The jobs that `listing` asks for, newest first, ids descending within a moment."""
+
+    async def keyed(self, tenant: str, name: str) -> tuple[str, str] | None:
+        """The id of the job that has this key, and the fingerprint of its request."""
+
+    async def reusable(self, tenant: str, reuse_keys: Collection[str]) -> Mapping[str, Blob]:
+        """Variants that the tenant's remembered, undeleted jobs have made, by reuse key."""
 
     async def events(
         self, after: int, job_ids: Collection[str] | None, limit: int
@@ -57,7 +119,91 @@ class Journal(Protocol):
         """At most `limit` events with an id above `after`, in order, of these jobs or of all."""
 
     async def last_event_id(self) -> int:
-        """The newest event's id; 0 when there is none."""
+        """The newest event's id, even if it was removed since; 0 when there was none."""
 
-    async def over(self, job_ids: Collection[str]) -> bool:
-        """Whether the newest recorded event of each of these jobs is a terminal one."""
+    async def bury(self, job_id: str, now: datetime) -> bool:
+        """Delete an ended job: its blobs are no longer its own, it is not listed any more.
+
+        It is remembered, with its events and its key, until `expire` removes it.
+
+        Returns:
+            Whether it is deleted now; False if it is not there, or has not ended.
+        """
+
+    async def expire(
+        self, *, ended_before: datetime, deleted_before: datetime, keep: Collection[str]
+    ) -> int:
+        """Remove, with their events and keys, jobs that ended or were deleted before these times.
+
+        Args:
+            ended_before: For jobs that were not deleted.
+            deleted_before: For jobs that were.
+            keep: Ids of jobs that are in use.
+
+        Returns:
+            How many.
+        """
+
+    async def evict(self, limit_bytes: int, keep: Collection[str]) -> int:
+        """Remove ended jobs, the one that ended first first, until blobs fit in `limit_bytes`.
+
+        What only removed jobs referred to counts no longer, although `sweep` has yet to remove it.
+
+        Args:
+            limit_bytes: For all blobs together that some job refers to.
+            keep: Ids of jobs that are in use.
+
+        Returns:
+            How many were removed.
+        """
+
+    async def sweep(self, suspects: Collection[str], keep: Collection[str]) -> int:
+        """Remove blobs that no job refers to; no reference can come in between.
+
+        Args:
+            suspects: Digests of blobs that may be in the store although no job ever referred to
+                them.
+            keep: Digests of blobs that are in use.
+
+        Returns:
+            How many were removed.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message that somebody's webhook has to get.
+
+    Attributes:
+        id: The same at each attempt, and never that of another message.
+        url: Where to.
+        body: What to send, JSON in UTF-8.
+        attempts: How often that was tried.
+        due_at: When to try next.
+    """
+
+    id: str
+    url: str
+    body: bytes
+    attempts: int
+    due_at: datetime
+
+
+class Outbox(Protocol):
+    """Messages to webhooks.
+
+    The journal puts one in, in the transaction of a job's end, when the job has a webhook; it
+    outlives its job.
+    """
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Delivery]:
+        """Messages to be sent by now, the longest due first."""
+
+    async def next_due_at(self) -> datetime | None:
+        """When the next one is due; None when there is none."""
+
+    async def postpone(self, delivery_id: str, attempts: int, due_at: datetime) -> None:
+        """Note failed attempts, and when to try again."""
+
+    async def close(self, delivery_id: str) -> None:
+        """Forget a message that was delivered or given up."""

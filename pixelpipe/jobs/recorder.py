@@ -1,76 +1,161 @@
-"""The one writer of the event log: in order, recorded before announced."""
+"""The one writer of the journal: in order, recorded before announced, many records at a time."""
 
 import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.feed import Feed
-from pixelpipe.jobs.model import Draft, EventType, Job, Variant
+from pixelpipe.jobs.model import Event, EventType, Job
 from pixelpipe.jobs.ports import Journal
+from pixelpipe.jobs.records import Key, LostJobError, Outcome, Record, RefusedError, snapshot
+from pixelpipe.jobs.records import snapshots as snapshots_of
 from pixelpipe.jobs.views import event_data
+
+_BATCH = 512
+_BACKOFF_FIRST_S = 0.05
+_BACKOFF_MOST_S = 1.0
 
 _log = structlog.get_logger(__name__)
 
 
-class Recorder:
-    """Takes events as they happen and brings them to the journal, many at a time.
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A record on its way, and who waits for it."""
 
-    Their JSON is made when they happen, so that each shows the job as it was then.
+    record: Record
+    recorded: asyncio.Future[Event | None]
+
+
+class Recorder:
+    """Takes what happens as it happens and brings it to the journal.
+
+    Each record shows the job as it was then. While the journal cannot write (a full disk, say),
+    new jobs are refused; what happens to those it has waits in order until it can.
+
+    Args:
+        journal: Where to.
+        feed: Told of each event once it is recorded.
+        on_lost: Told of a job that the journal says is no longer ours.
     """
 
-    def __init__(self, journal: Journal, feed: Feed) -> None:
+    def __init__(self, journal: Journal, feed: Feed, on_lost: Callable[[str], None]) -> None:
         self._journal = journal
         self._feed = feed
-        self._drafts: list[tuple[Draft, asyncio.Future[None]]] = []
+        self._on_lost = on_lost
+        self._pending: list[_Pending] = []
         self._writer: asyncio.Task[None] | None = None
+        self._backoff_s = 0.0
+        self._closing = asyncio.Event()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the journal cannot be written at this moment."""
+        return self._backoff_s > 0
+
+    def add(self, job: Job, key: Key | None) -> asyncio.Future[Event | None]:
+        """Take in a new job; as `record`, and KeyTakenError if another job has the key."""
+        everything = list(range(len(job.variants)))
+        return self._take(job, EventType.JOB_ACCEPTED, everything, key=key, new=True)
 
     def record(
-        self, job: Job, event: EventType, variant: Variant | None = None
-    ) -> asyncio.Future[None]:
-        """Take in an event of the job, or of one of its variants.
+        self, job: Job, event: EventType | None, variants: Sequence[int] = ()
+    ) -> asyncio.Future[Event | None]:
+        """Take in a step of the job.
+
+        Args:
+            job: The job as it is now.
+            event: What to tell the world: of a `variant.*` event, of the one in `variants`. None
+                tells nothing and keeps the state.
+            variants: Indexes of the variants whose state changed.
 
         Returns:
-            Done once the event is recorded and announced; StorageFailedError if it could not be.
+            Done once the step is recorded and announced. Of new jobs StorageFailedError if it
+            could not be; of others only when the recorder was closed before it could. LostJobError
+            and BlobMissingError as `Journal.write`.
         """
-        job.seq += 1
-        draft = Draft(event, job.id, job.seq, event_data(job, variant))
+        return self._take(job, event, list(variants))
+
+    async def close(self) -> None:
+        """Wait until everything is recorded, or the journal fails to."""
+        self._closing.set()
+        if self._writer is not None:
+            await self._writer
+
+    def _take(
+        self,
+        job: Job,
+        event: EventType | None,
+        indexes: list[int],
+        *,
+        key: Key | None = None,
+        new: bool = False,
+    ) -> asyncio.Future[Event | None]:
+        about = job.variants[indexes[0]] if event and event.startswith("variant.") else None
+        data = event_data(job, about) if event else b""
+        record = Record(snapshot(job), snapshots_of(job, indexes), event, data, new=new, key=key)
         recorded = asyncio.get_running_loop().create_future()
-        self._drafts.append((draft, recorded))
+        self._pending.append(_Pending(record, recorded))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
         return recorded
 
-    async def close(self) -> None:
-        """Wait until everything is recorded."""
-        if self._writer is not None:
-            await self._writer
-
     async def _write(self) -> None:
         try:
-            while self._drafts:
-                batch, self._drafts = self._drafts, []
+            while self._pending:
+                batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
                 await self._write_batch(batch)
         finally:
             self._writer = None
 
-    async def _write_batch(self, batch: list[tuple[Draft, asyncio.Future[None]]]) -> None:
+    async def _write_batch(self, batch: list[_Pending]) -> None:
         try:
-            events = await self._journal.append([draft for draft, _ in batch])
+            outcomes = await self._journal.write([each.record for each in batch])
         except Exception as error:  # noqa: BLE001 - the writer must live on, whatever it was
-            _log.exception("events could not be recorded", count=len(batch))
-            failure = error if isinstance(error, StorageFailedError) else _defect()
-            for _, recorded in batch:
-                if not recorded.done():
-                    recorded.set_exception(failure)
-                    recorded.exception()  # Not everybody waits for it; that is no defect.
+            await self._wait_with(batch, error)
             return
-        self._feed.announce(events)
-        for _, recorded in batch:
-            # Who waited for it may have been cancelled, and the future with him.
-            if not recorded.done():
-                recorded.set_result(None)
+        if self._backoff_s:
+            _log.info("the journal can be written again")
+            self._backoff_s = 0.0
+        self._feed.announce([outcome for outcome in outcomes if isinstance(outcome, Event)])
+        for each, outcome in zip(batch, outcomes, strict=True):
+            self._tell(each, outcome)
+
+    def _tell(self, pending: _Pending, outcome: Outcome) -> None:
+        if isinstance(outcome, LostJobError):
+            self._on_lost(pending.record.job.id)
+        # Who waited for it may have been cancelled, and the future with him.
+        if pending.recorded.done():
+            return
+        if isinstance(outcome, RefusedError):
+            _fail(pending, outcome)
+        else:
+            pending.recorded.set_result(outcome)
+
+    async def _wait_with(self, batch: list[_Pending], error: Exception) -> None:
+        """Refuse new jobs at once; put the rest back and let some time pass."""
+        failure = error
+        if not isinstance(error, StorageFailedError):
+            _log.error("steps could not be recorded", count=len(batch), exc_info=error)
+            failure = StorageFailedError("The server could not record what happened.")
+        elif not self._backoff_s:
+            _log.warning("the journal cannot be written", error=str(error))
+        lost = [each for each in batch if each.record.new or self._closing.is_set()]
+        for each in lost:
+            _fail(each, failure)
+        self._pending = [each for each in batch if each not in lost] + self._pending
+        self._backoff_s = min(_BACKOFF_MOST_S, self._backoff_s * 2 or _BACKOFF_FIRST_S)
+        if not self._pending or all(each.record.new for each in self._pending):
+            return
+        try:
+            await asyncio.wait_for(self._closing.wait(), self._backoff_s)
+        except TimeoutError:
+            return
 
 
-def _defect() -> StorageFailedError:
-    return StorageFailedError("The server could not record what happened.")
+def _fail(pending: _Pending, error: Exception) -> None:
+    if not pending.recorded.done():
+        pending.recorded.set_exception(error)
+        pending.recorded.exception()  # Not everybody waits for it; that is no defect.

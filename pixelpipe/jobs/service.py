@@ -1,176 +1,211 @@
-"""Accept, run and settle jobs: the one door to the work, for server and command line alike."""
+"""The one door to the work, for server and command line alike."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import structlog
 
-from pixelpipe.engine.arena import Lease
 from pixelpipe.engine.engine import Engine
 from pixelpipe.engine.uploads import Upload
-from pixelpipe.engine.work import Order
-from pixelpipe.errors import (
-    EmptyBodyError,
-    InternalError,
-    JobNotFoundError,
-    ShuttingDownError,
-)
-from pixelpipe.formats.probe import probe
-from pixelpipe.formats.source import SourceInfo
 from pixelpipe.jobs.feed import Feed
-from pixelpipe.jobs.model import (
-    TERMINAL_EVENTS,
-    Event,
-    EventType,
-    Job,
-    JobState,
-    Source,
-    TaskState,
-    Variant,
-    new_job_id,
-)
+from pixelpipe.jobs.intake import Intake
+from pixelpipe.jobs.lifecycle import Lifecycle
+from pixelpipe.jobs.model import Event, Job, Variant
 from pixelpipe.jobs.poison import PoisonList
-from pixelpipe.jobs.ports import BlobStore, Journal
+from pixelpipe.jobs.ports import BlobStore, Journal, Listing, Space
 from pixelpipe.jobs.recorder import Recorder
-from pixelpipe.jobs.sinks import JobSink, RenderSink, put_patiently, read_patiently
+from pixelpipe.jobs.restoring import Restorer
+from pixelpipe.jobs.retention import Retention, RetentionLimits
+from pixelpipe.jobs.runner import Runner
+from pixelpipe.jobs.stores import Stores
 from pixelpipe.jobs.submission import Rendered, SourceLimits, Submission
-from pixelpipe.recipes.plan import Plan, plan
+from pixelpipe.jobs.transforms import Transforms
 
 _log = structlog.get_logger(__name__)
 
 
 class JobService:
-    """The one door to the work."""
+    """Jobs from their acceptance to their end, and after.
 
-    def __init__(
+    Args:
+        engine: Does the work.
+        journal: Where jobs live.
+        blobs: Where their bytes are.
+        space: Whether there is room for more.
+        limits: What sources and variants may be.
+        retention: How long and how much is kept.
+        poison: Sources that are refused.
+        on_message: Called when a message for somebody's webhook may be in the outbox.
+    """
+
+    def __init__(  # noqa: PLR0913 - the one place where all of it comes together
         self,
         engine: Engine,
         journal: Journal,
         blobs: BlobStore,
         *,
+        space: Space,
         limits: SourceLimits,
+        retention: RetentionLimits,
         poison: PoisonList,
+        on_message: Callable[[], None],
     ) -> None:
-        self._engine = engine
-        self._journal = journal
-        self._blobs = blobs
-        self._limits = limits
-        self._poison = poison
-        self._feed = Feed(journal)
-        self._recorder = Recorder(journal, self._feed)
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._accepting: set[asyncio.Task[Job]] = set()
-        self._rendering: set[asyncio.Task[None]] = set()
-        self._draining = False
+        self._feed = Feed(journal, self._is_live)
+        self._recorder = Recorder(journal, self._feed, self._lose)
+        self._stores = Stores(
+            journal=journal, blobs=blobs, space=space, recorder=self._recorder, poison=poison
+        )
+        self._on_message = on_message
+        self._runner = Runner(engine, self._stores, self._job_ended)
+        self._intake = Intake(engine, self._stores, self._runner, limits)
+        self._lifecycle = Lifecycle(engine, self._stores, self._runner)
+        self._transforms = Transforms(engine, self._stores, self._intake)
+        self._restorer = Restorer(engine, self._stores)
+        self._retention = Retention(self._stores, retention, lambda: self._runner.live)
 
     @property
     def draining(self) -> bool:
         """Whether no more work is accepted."""
-        return self._draining
+        return self._intake.closed
 
     @property
     def running(self) -> int:
         """Jobs that have not ended."""
-        return len(self._running)
+        return len(self._runner.live)
 
-    def receive(self, declared_bytes: int | None) -> AbstractAsyncContextManager[Upload]:
+    @property
+    def storable(self) -> bool:
+        """Whether what happens can be stored at this moment."""
+        return not (self._stores.space.full or self._recorder.stuck)
+
+    async def recover(self, stored: Collection[str]) -> None:
+        """Take up every unfinished job again, where it was, and begin to remove what is old.
+
+        Args:
+            stored: Digests of all blobs that are in the store; those that no job refers to go.
+
+        Raises:
+            StorageFailedError: The journal cannot be read or written.
+        """
+        jobs = await self._lifecycle.recover()
+        self._stores.suspects.update(stored)
+        self._retention.start()
+        if jobs:
+            _log.info("unfinished jobs were taken up again", jobs=jobs)
+
+    def receive(
+        self, declared_bytes: int | None, *, stored: bool = True
+    ) -> AbstractAsyncContextManager[Upload]:
         """Room for an upload of so many bytes, or of an unknown number.
 
         Leaving the context gives the room back unless a submission took it over.
 
+        Args:
+            declared_bytes: How many there will be, if that is known.
+            stored: Whether the upload is to be stored.
+
         Raises:
             ShuttingDownError: The service is draining.
+            StorageFullError: It is to be stored, and there is no room.
             UploadTooLargeError: On entering: more than `max_upload_bytes`, or than the arena has
                 for uploads.
             MemoryFullError: On entering: no room at this moment.
         """
-        self._check_open()
-        return self._engine.receive(declared_bytes)
+        return self._intake.receive(declared_bytes, stored=stored)
 
     async def accept(self, submission: Submission) -> Job:
         """Probe, plan, store the source, and queue the job; on return it is acknowledged.
 
+        It will then come to its end, whatever happens to the server.
+
+        A submission with a key that made a job before gives that job.
+
         Raises:
             PixelPipeError: The source or the specs are refused (EmptyBodyError,
                 UnsupportedFormatError, DamagedImageError, PixelLimitError, InvalidSpecError,
-                ImageTooSmallError, ExceedsMemoryError, PoisonedSourceError), or there is no room
-                or storage (QueueFullError, StorageFailedError, ShuttingDownError).
+                ImageTooSmallError, ExceedsMemoryError, PoisonedSourceError), or the key
+                (KeyReusedError, JobGoneError), or there is no room or storage
+                (QueueFullError, StorageFullError, StorageFailedError, ShuttingDownError).
         """
-        info, planned = self._inspect(submission)
-        size_bytes = submission.upload.size_bytes
-        job = _new_job(submission, info, planned)
-        lease = submission.upload.take_over()
-        # In a task of its own: were the client to go now, the storage's thread would still be
-        # reading from a lease that is somebody else's by then.
-        task = asyncio.create_task(self._accept(job, planned, lease, size_bytes))
-        self._accepting.add(task)
-        task.add_done_callback(self._accepting.discard)
-        return await asyncio.shield(task)
+        return await self._intake.accept(submission)
 
     async def transform(self, submission: Submission) -> Rendered:
         """Make the one spec of `submission` and hand the bytes back; nothing is stored.
+
+        A caller that is cancelled frees the worker, unless others wait for the same.
 
         Raises:
             PixelPipeError: As `accept`, and what the work itself may end with
                 (DamagedImageError, WorkerCrashedError, DeadlineExceededError).
         """
-        _, planned = self._inspect(submission)
-        upload = submission.upload
-        sink = RenderSink(upload.sha256, self._poison)
-        order = Order("transform", planned, upload.take_over(), upload.size_bytes, None)
-        run = asyncio.create_task(self._engine.run(order, sink))
-        self._rendering.add(run)
-        run.add_done_callback(self._rendering.discard)
-        try:
-            await asyncio.wait({run})
-        finally:
-            run.cancel()  # A client that went away frees its worker.
-        if run.cancelled():
-            raise ShuttingDownError("The server shut down before this was made.")
-        run.result()
-        if sink.error is not None:
-            raise sink.error
-        task = planned.tasks[0]
-        return Rendered(
-            content=sink.content,
-            format=task.format,
-            width=task.output_width,
-            height=task.output_height,
-            sha256=sink.sha256,
-            timings_ms={"receive": submission.receive_ms, **sink.timings_ms},
-        )
+        return await self._transforms.transform(submission)
 
     async def get(self, job_id: str) -> Job:
-        """The job.
+        """The job, also one that was deleted lately.
 
         Raises:
             JobNotFoundError: There is none of that id.
         """
-        job = await self._journal.get(job_id)
+        return await self._lifecycle.get(job_id)
+
+    async def list(self, listing: Listing) -> Sequence[Job]:
+        """Jobs, newest first; see `Listing`."""
+        return await self._stores.journal.list(listing)
+
+    async def retry(self, job_id: str) -> Job:
+        """Take the failed variants of a partial or failed job back to the queue.
+
+        Raises:
+            JobNotFoundError: There is none of that id.
+            JobGoneError: It was deleted.
+            NotRetryableError: It is neither partial nor failed.
+            PixelPipeError: It cannot run (PoisonedSourceError, StorageFailedError,
+                QueueFullError, ShuttingDownError).
+        """
+        self._intake.check_open()
+        return await self._lifecycle.retry(job_id)
+
+    async def delete(self, job_id: str) -> Job | None:
+        """Cancel an unfinished job, or remove one that has ended.
+
+        Returns:
+            The job if it was cancelled; None if it was removed, now or before.
+
+        Raises:
+            JobNotFoundError: There is none of that id.
+            ShuttingDownError: It is unfinished and waits for the next start.
+        """
+        job = await self._lifecycle.delete(job_id)
         if job is None:
-            raise JobNotFoundError("There is no job of that id.")
+            self._retention.soon()
         return job
 
-    async def wait(self, job_id: str, timeout_s: float) -> Job:
+    async def wait(self, job_id: str, timeout_s: float, *, cancel_left: bool = False) -> Job:
         """The job at its end, or as it stands when the time is up.
+
+        Args:
+            job_id: Which.
+            timeout_s: For how long.
+            cancel_left: Whether the job is cancelled when this call is, and nobody else waits.
 
         Raises:
             JobNotFoundError: There is none of that id.
         """
         job = await self.get(job_id)
-        running = self._running.get(job_id)
-        if running is not None:
-            await asyncio.wait({running}, timeout=timeout_s)
+        try:
+            await self._runner.wait(job_id, timeout_s)
+        except asyncio.CancelledError:
+            if cancel_left and not self._runner.waiters(job_id):
+                self._runner.cancel(job_id)
+            raise
         return job
 
     async def last_event_id(self) -> int:
         """The newest event's id; 0 when there is none."""
-        return await self._journal.last_event_id()
+        return await self._stores.journal.last_event_id()
 
     def follow(self, after: int, job_ids: Collection[str] | None) -> AsyncIterator[Sequence[Event]]:
         """Events after `after`, in order, each once: first those recorded, then those to come.
@@ -180,85 +215,56 @@ class JobService:
         """
         return self._feed.follow(after, job_ids)
 
-    def blob_path(self, sha256: str) -> Path:
-        """The file with a completed variant's bytes."""
-        return self._blobs.path(sha256)
+    def reading(self, job: Job) -> AbstractContextManager[None]:
+        """Around the reading of a job's variants: they are not removed meanwhile."""
+        return self._stores.in_use.reading(job)
+
+    async def variant_file(self, job: Job, variant: Variant) -> Path:
+        """The file with a completed variant's bytes; within `reading`.
+
+        Raises:
+            StorageFailedError: They are gone, and so is the source.
+            PixelPipeError: They were damaged and could not be made again.
+        """
+        return await self._restorer.intact(job, variant)
+
+    async def look_after(self) -> None:
+        """Remove what is to be removed, without waiting for the next round.
+
+        Raises:
+            StorageFailedError: The journal could not be written.
+        """
+        await self._retention.look_after()
 
     async def drain(self, for_s: float) -> None:
-        """Accept nothing more, let what runs finish, and cancel what has not after `for_s`."""
-        self._draining = True
-        await asyncio.gather(*self._accepting, return_exceptions=True)
-        left = {*self._running.values(), *self._rendering}
-        if left:
-            _, left = await asyncio.wait(left, timeout=for_s)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        """Accept nothing more and let what runs finish.
+
+        Jobs that have not after `for_s` stay unfinished in the journal, for the next start.
+        """
+        await self._intake.close()
+        others = {*self._transforms.tasks, *self._restorer.tasks}
+        await asyncio.gather(self._runner.drain(for_s), _end(others, for_s))
+        await self._retention.close()
         await self._recorder.close()
         self._feed.close()
 
-    def _check_open(self) -> None:
-        if self._draining:
-            raise ShuttingDownError("The server is shutting down and accepts nothing more.")
+    def _is_live(self, job_id: str) -> bool:
+        return self._runner.is_live(job_id)
 
-    def _inspect(self, submission: Submission) -> tuple[SourceInfo, Plan]:
-        self._check_open()
-        upload = submission.upload
-        if not upload.size_bytes:
-            raise EmptyBodyError("The request carries no image: its body, or its file, is empty.")
-        self._poison.check(upload.sha256)
-        limits = self._limits
-        info = probe(upload.view, max_pixels=limits.max_pixels, max_side_px=limits.max_side_px)
-        planned = plan(info, submission.specs, limits)
-        self._engine.check(planned, upload.size_bytes, entering=len(self._accepting))
-        return info, planned
+    def _lose(self, job_id: str) -> None:
+        self._runner.lose(job_id)
 
-    async def _accept(self, job: Job, planned: Plan, lease: Lease, size_bytes: int) -> Job:
-        began = time.perf_counter()
-        try:
-            await put_patiently(self._blobs, job.source.sha256, lease.view(0, size_bytes))
-            await self._journal.add(job)
-            await self._recorder.record(job, EventType.JOB_ACCEPTED)
-        except BaseException:
-            lease.release()
-            raise
-        load = partial(read_patiently, self._blobs, job.source.sha256)
-        order = Order(job.id, planned, lease, size_bytes, load)
-        self._running[job.id] = asyncio.create_task(self._run(job, order, began))
-        return job
-
-    async def _run(self, job: Job, order: Order, began: float) -> None:
-        sink = JobSink(job, self._blobs, self._recorder, self._poison)
-        try:
-            await self._engine.run(order, sink)
-            verdict = job.verdict()
-        except (asyncio.CancelledError, ShuttingDownError):
-            verdict = JobState.CANCELLED
-            error = ShuttingDownError("The server shut down before this was made.")
-            sink.end_rest(TaskState.CANCELLED, error)
-        except Exception:  # noqa: BLE001 - whatever it was, the job has to end
-            _log.exception("a job could not be run", job=job.id)
-            sink.end_rest(TaskState.FAILED, InternalError("The job could not be run."))
-            verdict = job.verdict()
-        job.timings_ms["total"] = (time.perf_counter() - began) * 1000
-        job.move(verdict)
-        del self._running[job.id]
-        await self._recorder.record(job, TERMINAL_EVENTS[verdict])
+    def _job_ended(self, job: Job) -> None:
+        self._feed.job_ended(job.id)
+        if job.webhook is not None:
+            self._on_message()
 
 
-def _new_job(submission: Submission, info: SourceInfo, planned: Plan) -> Job:
-    upload = submission.upload
-    return Job(
-        id=new_job_id(),
-        created_at=datetime.now(UTC),
-        source=Source(
-            name=submission.name,
-            format=info.format,
-            width=info.width,
-            height=info.height,
-            size_bytes=upload.size_bytes,
-            sha256=upload.sha256,
-        ),
-        variants=[Variant(task) for task in planned.tasks],
-        timings_ms={"receive": submission.receive_ms},
-    )
+async def _end(tasks: Collection[asyncio.Task[Any]], for_s: float) -> None:
+    """Wait for the tasks, and cancel those that have not ended after `for_s`."""
+    if not tasks:
+        return
+    _, left = await asyncio.wait(tasks, timeout=for_s)
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)

@@ -1,175 +1,132 @@
-"""Who listens to the engine: a job that records and stores, or a transform that hands back."""
+"""Who listens to the engine for a job: moves it through its states, records, stores."""
 
 import asyncio
-import hashlib
-import random
 import time
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Sequence
 
 from pixelpipe.engine.work import Encoded
-from pixelpipe.errors import PixelPipeError, StorageFailedError, WrongDigestError
-from pixelpipe.jobs.model import EventType, Job, JobState, TaskState
-from pixelpipe.jobs.poison import PoisonList
-from pixelpipe.jobs.ports import BlobStore
-from pixelpipe.jobs.recorder import Recorder
+from pixelpipe.errors import PixelPipeError, StorageFailedError
+from pixelpipe.jobs.model import Blob, Cache, Event, EventType, Job, JobState, TaskState, Variant
+from pixelpipe.jobs.patience import put_when_room
+from pixelpipe.jobs.records import BlobMissingError
+from pixelpipe.jobs.reuse import Makings
+from pixelpipe.jobs.stores import Stores
 
-STORE_ATTEMPTS = 3
-_STORE_BACKOFF_S = 0.1
+_KEEP_ATTEMPTS = 5
 
 
 class JobSink:
-    """Moves a job and its variants through their states as the engine tells of them."""
+    """Moves a job and its variants through their states as the engine tells of them.
 
-    def __init__(self, job: Job, blobs: BlobStore, recorder: Recorder, poison: PoisonList) -> None:
+    Args:
+        job: The job.
+        indexes: Which of its variants each task of the order is.
+        stores: Where things are kept.
+        makings: Where others wait for the same variants.
+    """
+
+    def __init__(self, job: Job, indexes: Sequence[int], stores: Stores, makings: Makings) -> None:
         self._job = job
-        self._blobs = blobs
-        self._recorder = recorder
-        self._poison = poison
+        self._indexes = indexes
+        self._stores = stores
+        self._makings = makings
 
     def decode_called(self) -> None:
         """Count the decode; the first one starts the job."""
         self._job.decodes += 1
         if self._job.state is JobState.QUEUED:
             self._job.move(JobState.RUNNING)
-            self._recorder.record(self._job, EventType.JOB_STARTED)
+            self._stores.recorder.record(self._job, EventType.JOB_STARTED)
 
     def decoded(self, decode_ms: float) -> None:
         """Note the time."""
-        self._job.timings_ms["decode"] = decode_ms
+        self._job.timings_ms = self._job.timings_ms | {"decode": decode_ms}
+
+    def decode_lost(self, starts: int, strikes: int) -> None:
+        """Keep the account, so that a restart does not forgive a strike."""
+        self._job.decode_attempts, self._job.decode_strikes = starts, strikes
+        self._stores.recorder.record(self._job, None)
 
     def task_started(self, index: int, attempt: int) -> None:
         """A variant is being made."""
-        variant = self._job.variants[index]
+        variant = self._variant(index)
         variant.move(TaskState.RUNNING)
         variant.attempts = attempt
         variant.problem = None
-        self._recorder.record(self._job, EventType.VARIANT_STARTED, variant)
+        self._record(EventType.VARIANT_STARTED, index)
 
     def task_retrying(self, index: int, strikes: int, error: PixelPipeError) -> None:
         """A variant goes back to the queue."""
-        variant = self._job.variants[index]
+        variant = self._variant(index)
         variant.move(TaskState.QUEUED)
         variant.strikes = strikes
         variant.problem = error.problem()
-        self._recorder.record(self._job, EventType.VARIANT_RETRYING, variant)
+        self._record(EventType.VARIANT_RETRYING, index)
 
     async def task_made(self, index: int, encoded: Encoded) -> None:
         """Store a variant; it is completed when its bytes are safe.
 
         Raises:
+            WrongDigestError: The bytes are not those that the worker spoke of.
             StorageFailedError: They could not be stored.
         """
-        variant = self._job.variants[index]
+        blob = Blob(encoded.sha256, len(encoded.content))
+        kept = False
+        try:
+            for _ in range(_KEEP_ATTEMPTS):
+                await self._store(index, encoded)
+                if self._variant(index).state is not TaskState.RUNNING:
+                    return  # Cancelled while it was being stored.
+                kept = await self._complete(index, blob)
+                if kept:
+                    self._makings.settle(self._job, self._variant(index), blob)
+                    return
+            raise StorageFailedError("The variant was stored, and removed, again and again.")
+        finally:
+            if not kept:
+                self._stores.suspects.add(blob.sha256)
+
+    async def _store(self, index: int, encoded: Encoded) -> None:
         began = time.perf_counter()
-        await put_patiently(self._blobs, encoded.sha256, encoded.content)
-        if variant.state is not TaskState.RUNNING:
-            return  # Cancelled while it was being stored.
-        variant.timings_ms = {
+        await put_when_room(self._stores.blobs, self._stores.space, encoded.sha256, encoded.content)
+        self._variant(index).timings_ms = {
             "process": encoded.process_ms,
             "encode": encoded.encode_ms,
             "store": (time.perf_counter() - began) * 1000,
         }
-        variant.size_bytes = len(encoded.content)
-        variant.sha256 = encoded.sha256
+
+    async def _complete(self, index: int, blob: Blob) -> bool:
+        """Record that the variant is made; False if its blob was swept before that.
+
+        Raises:
+            LostJobError: The job is no longer ours.
+        """
+        variant = self._variant(index)
+        variant.blob, variant.cache = blob, Cache.MISS
         variant.move(TaskState.COMPLETED)
-        await self._recorder.record(self._job, EventType.VARIANT_COMPLETED, variant)
+        try:
+            await self._record(EventType.VARIANT_COMPLETED, index)
+        except BlobMissingError:
+            # The sweep of blobs that nobody refers to took it just before we did.
+            variant.blob, variant.state = None, TaskState.RUNNING
+            return False
+        return True
 
     def task_failed(self, index: int, strikes: int, error: PixelPipeError) -> None:
         """A variant has failed for good."""
-        variant = self._job.variants[index]
+        variant = self._variant(index)
         variant.move(TaskState.FAILED)
         variant.strikes = strikes
         variant.problem = error.problem()
-        self._job.failures.append(error.problem() | {"variant": variant.task.name})
-        self._recorder.record(self._job, EventType.VARIANT_FAILED, variant)
+        self._record(EventType.VARIANT_FAILED, index)
+        self._makings.settle(self._job, variant, None)
 
     def decode_struck_out(self) -> None:
         """Remember the source."""
-        self._poison.remember(self._job.source.sha256)
+        self._stores.poison.remember(self._job.source.sha256)
 
-    def end_rest(self, state: TaskState, error: PixelPipeError) -> None:
-        """What is not settled never will be."""
-        for variant in self._job.variants:
-            if variant.state in {TaskState.QUEUED, TaskState.RUNNING}:
-                variant.move(state)
-                variant.problem = error.problem()
-        self._job.failures.append(error.problem())
+    def _variant(self, index: int) -> Variant:
+        return self._job.variants[self._indexes[index]]
 
-
-class RenderSink:
-    """Keeps the one output of a transform."""
-
-    def __init__(self, sha256: str, poison: PoisonList) -> None:
-        self.content = b""
-        self.sha256 = ""
-        self.timings_ms: dict[str, float] = {}
-        self.error: PixelPipeError | None = None
-        self._source_sha256 = sha256
-        self._poison = poison
-
-    def decode_called(self) -> None:
-        """Nothing is counted."""
-
-    def decoded(self, decode_ms: float) -> None:
-        """Note the time."""
-        self.timings_ms["decode"] = decode_ms
-
-    def task_started(self, index: int, attempt: int) -> None:
-        """Nobody watches."""
-
-    def task_retrying(self, index: int, strikes: int, error: PixelPipeError) -> None:
-        """Nobody watches."""
-
-    async def task_made(self, index: int, encoded: Encoded) -> None:
-        """Copy the bytes out of the arena, which they are about to leave.
-
-        Raises:
-            WrongDigestError: They are not those that the worker spoke of.
-        """
-        del index
-        self.content = bytes(encoded.content)
-        if await asyncio.to_thread(_sha256, self.content) != encoded.sha256:
-            raise WrongDigestError("bytes that are not those of their digest")
-        self.sha256 = encoded.sha256
-        self.timings_ms |= {"process": encoded.process_ms, "encode": encoded.encode_ms}
-
-    def task_failed(self, index: int, strikes: int, error: PixelPipeError) -> None:
-        """Keep the reason."""
-        del index, strikes
-        self.error = error
-
-    def decode_struck_out(self) -> None:
-        """Remember the source."""
-        self._poison.remember(self._source_sha256)
-
-
-async def patiently(operation: Callable[[], Awaitable[None]]) -> None:
-    """Do something with the storage; trouble is tried again, with backoff and jitter.
-
-    Raises:
-        StorageFailedError: The last attempt failed as well.
-    """
-    for attempt in range(1, STORE_ATTEMPTS):
-        try:
-            await operation()
-        except StorageFailedError:
-            most = _STORE_BACKOFF_S * 2**attempt
-            await asyncio.sleep(random.uniform(most / 2, most))  # noqa: S311 - jitter
-        else:
-            return
-    await operation()
-
-
-async def put_patiently(blobs: BlobStore, sha256: str, content: memoryview) -> None:
-    """Store a blob; see `BlobStore.put` and `patiently`."""
-    await patiently(partial(blobs.put, sha256, content))
-
-
-async def read_patiently(blobs: BlobStore, sha256: str, target: memoryview) -> None:
-    """Read a blob; see `BlobStore.read_into` and `patiently`."""
-    await patiently(partial(blobs.read_into, sha256, target))
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    def _record(self, event: EventType, index: int) -> asyncio.Future[Event | None]:
+        return self._stores.recorder.record(self._job, event, [self._indexes[index]])

@@ -1,10 +1,46 @@
 """What goes in at the door of the job service, and what a transform gives back."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pixelpipe.engine.uploads import Upload
 from pixelpipe.formats.registry import Format
+from pixelpipe.formats.source import SourceInfo
+from pixelpipe.jobs.model import Job, Source, Variant, new_job_id
+from pixelpipe.jobs.records import Key
+from pixelpipe.jobs.reuse import reuse_key
+from pixelpipe.recipes.plan import Plan
 from pixelpipe.recipes.spec import Spec
+
+PRIORITIES = range(-10, 11)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who wants it done.
+
+    Attributes:
+        tenant: Whose job it becomes; jobs, keys and stored variants are the tenant's own.
+        client: Who shares the workers with the others, each client its fair part.
+    """
+
+    tenant: str = ""
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How a job is to be done, beside what.
+
+    Attributes:
+        priority: One of `PRIORITIES`, among the client's own jobs; higher goes first.
+        webhook: URL to tell of the end.
+        key: The job that was made with it before is given instead of a new one.
+    """
+
+    priority: int = 0
+    webhook: str | None = None
+    key: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +58,17 @@ class Submission:
     name: str
     specs: tuple[Spec, ...]
     receive_ms: float
+    caller: Caller = Caller()
+    wishes: Wishes = Wishes()
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The outcome of a transform."""
+    """The outcome of a transform.
+
+    Attributes:
+        shared: Whether the work was done for somebody else as well, or before.
+    """
 
     content: bytes
     format: Format
@@ -34,6 +76,7 @@ class Rendered:
     height: int
     sha256: str
     timings_ms: dict[str, float]
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +85,30 @@ class SourceLimits:
 
     max_pixels: int
     max_side_px: int
+
+
+def new_job(submission: Submission, info: SourceInfo, planned: Plan) -> Job:
+    """The job that `submission` asks for."""
+    upload, caller, wishes = submission.upload, submission.caller, submission.wishes
+    return Job(
+        id=new_job_id(),
+        tenant=caller.tenant,
+        client=caller.client,
+        created_at=datetime.now(UTC),
+        source=Source(
+            name=submission.name,
+            format=info.format,
+            width=info.width,
+            height=info.height,
+            size_bytes=upload.size_bytes,
+            sha256=upload.sha256,
+        ),
+        decode=planned.decode,
+        variants=[
+            Variant(task, reuse_key(upload.sha256, spec, task))
+            for spec, task in zip(submission.specs, planned.tasks, strict=True)
+        ],
+        priority=wishes.priority,
+        webhook=wishes.webhook,
+        timings_ms={"receive": submission.receive_ms},
+    )

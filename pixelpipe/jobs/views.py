@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from pixelpipe.formats.registry import Format
-from pixelpipe.jobs.model import Job, JobState, TaskState, Variant
+from pixelpipe.jobs.model import Cache, Job, JobState, TaskState, Variant
 
 
 class SourceView(BaseModel):
@@ -32,6 +32,7 @@ class VariantView(BaseModel):
     sha256: str | None
     attempts: int
     strikes: int
+    cache: Cache | None
     reduced: bool
     timings_ms: dict[str, float]
     url: str | None
@@ -51,27 +52,29 @@ class JobView(BaseModel):
 
     id: str
     state: JobState
+    priority: int
     created_at: datetime
+    ended_at: datetime | None
+    deleted_at: datetime | None
     source: SourceView
     decodes: int
     variants: list[VariantView]
     failures: list[dict[str, Any]]
     timings_ms: dict[str, float]
+    webhook: str | None
     links: Links
 
 
 class JobEventView(JobView):
-    """The data of a `job.*` event."""
+    """The data of a `job.*` event, which has its `seq` besides."""
 
     job: str
-    seq: int
 
 
 class VariantEventView(VariantView):
-    """The data of a `variant.*` event."""
+    """The data of a `variant.*` event, which has its `seq` besides."""
 
     job: str
-    seq: int
 
 
 def job_url(job_id: str) -> str:
@@ -84,22 +87,28 @@ def variant_url(job_id: str, name: str) -> str:
     return f"{job_url(job_id)}/variants/{name}"
 
 
+def archive_url(job_id: str) -> str:
+    """The path of a job's variants in one file."""
+    return f"{job_url(job_id)}/archive.zip"
+
+
 def _variant_fields(job: Job, variant: Variant) -> dict[str, Any]:
     task = variant.task
-    made = variant.state is TaskState.COMPLETED
+    blob = variant.blob if variant.state is TaskState.COMPLETED else None
     return {
         "name": task.name,
         "state": variant.state,
         "width": task.output_width,
         "height": task.output_height,
         "format": task.format,
-        "bytes": variant.size_bytes,
-        "sha256": variant.sha256,
+        "bytes": blob.size_bytes if blob else None,
+        "sha256": blob.sha256 if blob else None,
         "attempts": variant.attempts,
         "strikes": variant.strikes,
+        "cache": variant.cache if blob else None,
         "reduced": task.reduced,
         "timings_ms": _rounded(variant.timings_ms),
-        "url": variant_url(job.id, task.name) if made else None,
+        "url": variant_url(job.id, task.name) if blob and not job.deleted_at else None,
         "error": variant.problem,
     }
 
@@ -109,7 +118,10 @@ def _job_fields(job: Job) -> dict[str, Any]:
     return {
         "id": job.id,
         "state": job.state,
+        "priority": job.priority,
         "created_at": job.created_at,
+        "ended_at": job.ended_at,
+        "deleted_at": job.deleted_at,
         "source": SourceView(
             name=source.name,
             format=source.format,
@@ -122,8 +134,18 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "variants": [variant_view(job, v) for v in job.variants],
         "failures": job.failures,
         "timings_ms": _rounded(job.timings_ms),
-        "links": Links(self=job_url(job.id), events=f"{job_url(job.id)}/events", archive=None),
+        "webhook": job.webhook,
+        "links": Links(
+            self=job_url(job.id),
+            events=f"{job_url(job.id)}/events",
+            archive=archive_url(job.id) if _can_be_packed(job) else None,
+        ),
     }
+
+
+def _can_be_packed(job: Job) -> bool:
+    made = any(variant.state is TaskState.COMPLETED for variant in job.variants)
+    return made and job.ended and not job.deleted_at
 
 
 def _rounded(timings_ms: dict[str, float]) -> dict[str, float]:
@@ -141,10 +163,13 @@ def job_view(job: Job) -> JobView:
 
 
 def event_data(job: Job, variant: Variant | None) -> bytes:
-    """What an event of the job, or of one of its variants, carries; JSON in UTF-8."""
+    """What an event of the job, or of one of its variants, carries: a JSON object in UTF-8.
+
+    Its `seq` comes from the journal.
+    """
     view: BaseModel
     if variant is None:
-        view = JobEventView(**_job_fields(job), job=job.id, seq=job.seq)
+        view = JobEventView(**_job_fields(job), job=job.id)
     else:
-        view = VariantEventView(**_variant_fields(job, variant), job=job.id, seq=job.seq)
+        view = VariantEventView(**_variant_fields(job, variant), job=job.id)
     return view.model_dump_json().encode()

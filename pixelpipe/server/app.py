@@ -5,7 +5,17 @@ from typing import Any
 from aiohttp import web
 
 from pixelpipe.runtime import Runtime
-from pixelpipe.server import events, files, health, jobs, page, presets, transform, variants
+from pixelpipe.server import (
+    archive,
+    events,
+    files,
+    health,
+    jobs,
+    page,
+    presets,
+    transform,
+    variants,
+)
 from pixelpipe.server.access import access, mark_response
 from pixelpipe.server.context import RUNTIME, STREAMS
 from pixelpipe.server.problems import problems
@@ -31,6 +41,7 @@ def make_app(runtime: Runtime) -> web.Application:
     app.on_response_prepare.append(mark_response)
     app.on_shutdown.append(app[STREAMS].stop)
     _add_uploads(app.router)
+    _add_jobs(app.router)
     _add_reads(app.router)
     return app
 
@@ -45,11 +56,18 @@ def _add_uploads(router: web.UrlDispatcher) -> None:
         router.add_post(path, handler, expect_handler=expect_continue)
 
 
-def _add_reads(router: web.UrlDispatcher) -> None:
+def _add_jobs(router: web.UrlDispatcher) -> None:
+    router.add_get("/api/jobs", jobs.jobs)
     router.add_get("/api/jobs/{job_id}", jobs.job)
+    router.add_delete("/api/jobs/{job_id}", jobs.delete)
+    router.add_post("/api/jobs/{job_id}/retry", jobs.retry)
     router.add_get("/api/jobs/{job_id}/events", events.job_events, allow_head=False)
-    router.add_get("/api/events", events.events, allow_head=False)
     router.add_get("/api/jobs/{job_id}/variants/{name}", variants.variant)
+    router.add_get("/api/jobs/{job_id}/archive.zip", archive.archive)
+
+
+def _add_reads(router: web.UrlDispatcher) -> None:
+    router.add_get("/api/events", events.events, allow_head=False)
     router.add_get("/api/presets", presets.presets)
     router.add_get("/healthz", health.healthz)
     router.add_get("/readyz", health.readyz)

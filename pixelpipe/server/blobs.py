@@ -8,12 +8,13 @@ from typing import BinaryIO
 from aiohttp import web
 
 from pixelpipe.errors import RangeNotSatisfiableError
+from pixelpipe.jobs.model import Blob
 from pixelpipe.server.problems import problem_response
 from pixelpipe.server.ranges import requested_range
 
 
 async def send_blob(
-    request: web.Request, path: Path, sha256: str, size_bytes: int, headers: Mapping[str, str]
+    request: web.Request, path: Path, blob: Blob, headers: Mapping[str, str]
 ) -> web.StreamResponse:
     """Answer a GET or HEAD with the blob, or with as much of it as was asked for.
 
@@ -23,13 +24,12 @@ async def send_blob(
     Args:
         request: Whom to answer.
         path: The file that holds the blob.
-        sha256: The blob's digest; its strong ETag.
-        size_bytes: The blob's length.
+        blob: Its length, and its digest, which is its strong ETag.
         headers: Content-Type, caching and the like.
     """
-    etag = f'"{sha256}"'
+    etag, size_bytes = f'"{blob.sha256}"', blob.size_bytes
     headers = {**headers, "ETag": etag, "Accept-Ranges": "bytes"}
-    if _client_has(request, sha256):
+    if _client_has(request, blob.sha256):
         return web.Response(status=304, headers=headers)
     try:
         wanted = requested_range(

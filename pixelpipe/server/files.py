@@ -5,7 +5,6 @@ from pydantic import BaseModel
 
 from pixelpipe.formats.registry import FORMATS, Format
 from pixelpipe.jobs.model import Job, TaskState, Variant
-from pixelpipe.jobs.submission import Submission
 from pixelpipe.jobs.views import SourceView, job_url, job_view, variant_url
 from pixelpipe.recipes.quadrants import quadrants
 from pixelpipe.server.answers import answer
@@ -14,11 +13,12 @@ from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.preferences import MAX_WAIT_S, prefers
 from pixelpipe.server.problems import problem_response
 from pixelpipe.server.single import flat_spec
+from pixelpipe.server.submissions import WISHES, check_wishes, job_submission
 from pixelpipe.server.upload import received
 from pixelpipe.server.variants import variant_headers
 
 _NAME = "quad"
-_FIELDS = ("band_px", "sigma", "format", "quality")
+_FIELDS = ("band_px", "sigma", "format", "quality", *WISHES)
 _STAGES = ("receive", "decode", "process", "encode", "store", "total")
 
 
@@ -60,7 +60,9 @@ async def submit(request: web.Request) -> web.StreamResponse:
     Work that outlasts the longest wait goes on; the answer is then 202 with the job.
     """
     job = await _accept(request)
-    job = await request.app[RUNTIME].service.wait(job.id, MAX_WAIT_S)
+    runtime = request.app[RUNTIME]
+    cancel_left = runtime.settings.cancel_on_disconnect
+    job = await runtime.service.wait(job.id, MAX_WAIT_S, cancel_left=cancel_left)
     (made,) = job.variants
     if not job.ended:
         return _accepted(job)
@@ -84,26 +86,25 @@ def _accepted(job: Job) -> web.Response:
 
 async def _accept(request: web.Request) -> Job:
     runtime = request.app[RUNTIME]
+    check_wishes(request)
     async with received(request, _FIELDS) as body:
         spec = flat_spec({"name": _NAME, "quad": {}}, body.fields, runtime.settings)
-        return await runtime.service.accept(
-            Submission(body.upload, body.name, (spec,), body.receive_ms)
-        )
+        return await runtime.service.accept(job_submission(request, body, [spec]))
 
 
 async def _send_picture(
     request: web.Request, job: Job, made: Variant, location: dict[str, str]
 ) -> web.StreamResponse:
-    assert made.sha256 is not None
-    assert made.size_bytes is not None
+    service = request.app[RUNTIME].service
     headers = {**variant_headers(job, made, download=False), **location}
     headers["Cache-Control"] = "no-store"  # it answers a POST; its own address may be cached
-    return await send_file(
-        request,
-        request.app[RUNTIME].service.blob_path(made.sha256),
-        range(made.size_bytes),
-        web.StreamResponse(status=201, headers=headers),
-    )
+    with service.reading(job):
+        path = await service.variant_file(job, made)
+        assert made.blob is not None
+        whole = range(made.blob.size_bytes)
+        return await send_file(
+            request, path, whole, web.StreamResponse(status=201, headers=headers)
+        )
 
 
 def _file_view(job: Job, made: Variant) -> FileView:
@@ -119,5 +120,5 @@ def _file_view(job: Job, made: Variant) -> FileView:
         quadrants=[RectView.model_validate(rect, from_attributes=True) for rect in parts],
         band_px=task.quad.band_px,
         sigma=task.quad.sigma,
-        timings_ms={stage: timings_ms[stage] for stage in _STAGES},
+        timings_ms={stage: timings_ms[stage] for stage in _STAGES if stage in timings_ms},
     )

@@ -1,41 +1,65 @@
-"""`POST /api/jobs` and `GET /api/jobs/{id}`."""
+"""Jobs: `POST`, `GET /api/jobs` and `GET`, `DELETE /api/jobs/{id}`, `POST /api/jobs/{id}/retry`."""
 
 from aiohttp import web
 
 from pixelpipe.jobs.model import Job
-from pixelpipe.jobs.submission import Submission
 from pixelpipe.jobs.views import job_url, job_view
 from pixelpipe.server.answers import answer
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.fields import json_field
+from pixelpipe.server.listing import job_list, one_further, parse_listing
 from pixelpipe.server.preferences import preferred_wait_s
+from pixelpipe.server.submissions import WISHES, caller_of, check_wishes, job_submission
 from pixelpipe.server.upload import received
 
 
 async def submit(request: web.Request) -> web.Response:
     """Take a picture in; 202 once it is acknowledged, or 200 at its end if the client waits."""
     runtime = request.app[RUNTIME]
-    async with received(request, ("preset", "variants")) as body:
+    check_wishes(request)
+    async with received(request, ("preset", "variants", *WISHES)) as body:
         specs = runtime.presets.choose(
             body.fields.get("preset"), json_field(body.fields, "variants"), runtime.settings
         )
-        job = await runtime.service.accept(
-            Submission(body.upload, body.name, specs, body.receive_ms)
-        )
+        job = await runtime.service.accept(job_submission(request, body, specs))
     return await _accepted(request, job)
 
 
 async def _accepted(request: web.Request, job: Job) -> web.Response:
+    runtime = request.app[RUNTIME]
     wait_s = preferred_wait_s(request.headers.getall("Prefer", ()))
     headers = {"Location": job_url(job.id)}
     if wait_s is None:
         return answer(job_view(job), status=202, headers=headers)
     headers["Preference-Applied"] = f"wait={wait_s}"
-    job = await request.app[RUNTIME].service.wait(job.id, wait_s)
+    cancel_left = runtime.settings.cancel_on_disconnect
+    job = await runtime.service.wait(job.id, wait_s, cancel_left=cancel_left)
     return answer(job_view(job), status=200 if job.ended else 202, headers=headers)
+
+
+async def jobs(request: web.Request) -> web.Response:
+    """A page of the caller's jobs, newest first."""
+    listing = parse_listing(request.query, caller_of(request).tenant)
+    found = await request.app[RUNTIME].service.list(one_further(listing))
+    page = job_list(listing, found)
+    return answer(page, headers={"Link": f'<{page.next}>; rel="next"'} if page.next else None)
 
 
 async def job(request: web.Request) -> web.Response:
     """One job with its variants, timings and links."""
     found = await request.app[RUNTIME].service.get(request.match_info["job_id"])
     return answer(job_view(found))
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Cancel the job: 202; or remove one that has ended: 204."""
+    cancelled = await request.app[RUNTIME].service.delete(request.match_info["job_id"])
+    if cancelled is None:
+        return web.Response(status=204)
+    return answer(job_view(cancelled), status=202)
+
+
+async def retry(request: web.Request) -> web.Response:
+    """Take the job's failed variants back to the queue; answers as `submit`."""
+    job = await request.app[RUNTIME].service.retry(request.match_info["job_id"])
+    return await _accepted(request, job)

@@ -13,6 +13,7 @@ from pixelpipe.config import Settings
 from pixelpipe.engine.process import WORKER_MAIN
 from pixelpipe.runtime import open_runtime
 from pixelpipe.server.app import RUNNER_OPTIONS, make_app
+from pixelpipe.server.context import STREAMS
 
 _LAST_ANSWERS_S = 2.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -31,9 +32,8 @@ async def serve(settings: Settings, worker_main: str = WORKER_MAIN) -> None:
     _ignore_broken_clients()
     told_to_stop = _watch_signals()
     async with open_runtime(settings, worker_main) as runtime:
-        runner = web.AppRunner(
-            make_app(runtime), shutdown_timeout=_LAST_ANSWERS_S, **RUNNER_OPTIONS
-        )
+        app = make_app(runtime)
+        runner = web.AppRunner(app, shutdown_timeout=_LAST_ANSWERS_S, **RUNNER_OPTIONS)
         await runner.setup()
         try:
             url = await _listen(runner, settings)
@@ -42,7 +42,8 @@ async def serve(settings: Settings, worker_main: str = WORKER_MAIN) -> None:
             # Connections that are open still get their answers while the work drains.
             for site in list(runner.sites):
                 await site.stop()
-            await runtime.service.drain(settings.drain_s)
+            await app[STREAMS].stop()
+            await runtime.service.drain(settings.drain_timeout_s)
         finally:
             await runner.cleanup()
 

@@ -9,6 +9,9 @@ from pixelpipe.jobs.model import Event
 
 RECONNECT_MS = 1000
 
+# For a server that is about to end, and to be started again.
+_RESTART_MS = 3000
+
 _HEADERS = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-cache",
@@ -104,14 +107,19 @@ class Streams:
                 if batch is not None and not batch:
                     break
                 await response.write(_HEARTBEAT if batch is None else frames(batch))
+            if self._stopped:
+                await response.write(b"retry: %d\n\n" % _RESTART_MS)
         except ConnectionResetError:
             pass  # the client left between two events; its next visit says how far it came
         finally:
             self._feeds.discard(feed)
         return response
 
-    async def stop(self, _app: web.Application) -> None:
-        """End all streams, without a terminal event; their clients come back for the rest."""
+    async def stop(self, _app: web.Application | None = None) -> None:
+        """End all streams, without a terminal event; their clients come back for the rest.
+
+        They are told to leave the server a moment.
+        """
         self._stopped = True
         for feed in self._feeds:
             feed.stop()

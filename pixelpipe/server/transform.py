@@ -11,6 +11,7 @@ from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.fields import json_field
 from pixelpipe.server.names import content_disposition, variant_file_name
 from pixelpipe.server.single import PLACES, flat_spec, spec_at
+from pixelpipe.server.submissions import caller_of
 from pixelpipe.server.upload import received
 
 _NAME = "transform"
@@ -19,11 +20,12 @@ _NAME = "transform"
 async def transform(request: web.Request) -> web.Response:
     """Answer with the picture that the spec asks for."""
     runtime = request.app[RUNTIME]
-    async with received(request, ("spec", *PLACES)) as body:
+    async with received(request, ("spec", *PLACES), stored=False) as body:
         spec = _spec(body.fields, runtime.settings)
-        rendered = await runtime.service.transform(
-            Submission(body.upload, body.name, (spec,), body.receive_ms)
+        submission = Submission(
+            body.upload, body.name, (spec,), body.receive_ms, caller_of(request)
         )
+        rendered = await runtime.service.transform(submission)
     return _picture(rendered, body.name)
 
 
@@ -52,5 +54,6 @@ def _picture(rendered: Rendered, source: str) -> web.Response:
             "Content-Disposition": content_disposition("inline", file_name),
             "ETag": f'"{rendered.sha256}"',
             "Server-Timing": ", ".join(timings),
+            "Cache-Status": "PixelPipe; hit" if rendered.shared else "PixelPipe; fwd=miss",
         },
     )

@@ -55,19 +55,23 @@ async def expect_continue(_request: web.Request) -> None:
 
 
 @asynccontextmanager
-async def received(request: web.Request, allowed: Collection[str]) -> AsyncIterator[Received]:
+async def received(
+    request: web.Request, allowed: Collection[str], *, stored: bool = True
+) -> AsyncIterator[Received]:
     """The request's image and fields; leaving gives the image's memory back unless it was taken.
 
     Args:
         request: A multipart form with one `file` part, or the image itself as the body. Fields
             come as form fields or query parameters, in any order.
         allowed: Names that fields may have, besides `name`.
+        stored: Whether the image is to be stored.
 
     Raises:
         EmptyBodyError: No image, or one of no bytes.
         MalformedRequestError: Broken multipart; a field that is unknown, given twice or too long.
         EncodedBodyError: The body is compressed.
-        UploadTooLargeError, MemoryFullError, ShuttingDownError: As `JobService.receive`.
+        UploadTooLargeError, MemoryFullError, StorageFullError, ShuttingDownError: As
+            `JobService.receive`.
         UploadTooSlowError: The body does not keep up with `MIN_BYTES_PER_S`.
     """
     _refuse_encoded(request)
@@ -77,7 +81,7 @@ async def received(request: web.Request, allowed: Collection[str]) -> AsyncItera
     runtime = request.app[RUNTIME]
     start = time.perf_counter()
     declared = _declared_bytes(request, runtime.settings.max_upload_bytes)
-    async with runtime.service.receive(declared) as upload:
+    async with runtime.service.receive(declared, stored=stored) as upload:
         await _send_continue(request)
         result = Received(upload, fields.values)
         await _read_in_time(request, result, fields)

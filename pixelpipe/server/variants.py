@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from pixelpipe.errors import VariantNotFoundError, VariantNotReadyError
+from pixelpipe.errors import JobGoneError, VariantNotFoundError, VariantNotReadyError
 from pixelpipe.formats.registry import FORMATS
 from pixelpipe.jobs.model import Job, TaskState, Variant
 from pixelpipe.server.blobs import send_blob
@@ -22,13 +22,15 @@ async def variant(request: web.Request) -> web.StreamResponse:
     if found is None:
         names = ", ".join(v.task.name for v in job.variants)
         raise VariantNotFoundError(f"This job has no such variant; it has {names}.")
+    if job.deleted_at is not None:
+        raise JobGoneError("The job was deleted, and this variant with it.")
     if found.state is not TaskState.COMPLETED:
         return _not_there(found)
-    assert found.sha256 is not None
-    assert found.size_bytes is not None
     headers = variant_headers(job, found, download=request.query.get("download") == "1")
-    path = service.blob_path(found.sha256)
-    return await send_blob(request, path, found.sha256, found.size_bytes, headers)
+    with service.reading(job):
+        path = await service.variant_file(job, found)
+        assert found.blob is not None
+        return await send_blob(request, path, found.blob, headers)
 
 
 def variant_headers(job: Job, made: Variant, *, download: bool) -> dict[str, str]:

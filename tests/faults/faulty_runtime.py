@@ -10,7 +10,7 @@ from pixelpipe.jobs.submission import Submission
 from pixelpipe.recipes.spec import Spec
 from pixelpipe.runtime import Runtime, open_runtime
 from tests.faults.fault_workers import markers
-from tests.photographs import photo_jpeg
+from tests.photographs import photo_jpeg, unlike
 from tests.serving import small_settings
 
 DEADLINE_S = 4.0
@@ -36,8 +36,10 @@ def make_specs(*names: str) -> tuple[Spec, ...]:
     )
 
 
-async def submit(runtime: Runtime, *names: str, width: int = 400) -> Job:
-    content = photo_jpeg(width, 300)
+async def submit(
+    runtime: Runtime, *names: str, width: int = 400, photo: bytes | None = None
+) -> Job:
+    content = photo or unlike(photo_jpeg(width, 300))
     async with runtime.service.receive(len(content)) as upload:
         await upload.write(content)
         return await runtime.service.accept(

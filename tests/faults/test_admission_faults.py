@@ -76,11 +76,12 @@ async def test_a_defect_before_the_decode_costs_one_job(
 
 
 async def test_jobs_that_wait_for_a_worker_hold_no_room_for_uploads(tmp_path: Path) -> None:
-    async with faulty_runtime(tmp_path, task_deadline_s=PATIENCE_S, drain_s=0.0) as runtime:
+    async with faulty_runtime(tmp_path, task_deadline_s=PATIENCE_S, drain_timeout_s=0.0) as runtime:
         await _occupy(runtime)
         jobs = [await submit(runtime, *SIBLINGS) for _ in range(6)]
+        waiting = len(jobs) - runtime.engine.pool.size
+        await until(lambda: runtime.engine.admission.waiting == waiting)
         assert not runtime.engine.arena.uploads.leases
-        assert runtime.engine.admission.waiting == len(jobs) - runtime.engine.pool.size
         for handle in runtime.engine.pool.workers:
             handle.worker.kill()
         await until(lambda: all(job.ended for job in jobs))
@@ -88,7 +89,7 @@ async def test_jobs_that_wait_for_a_worker_hold_no_room_for_uploads(tmp_path: Pa
 
 
 async def test_no_more_jobs_wait_than_may_however_many_come_at_once(tmp_path: Path) -> None:
-    settings = {"queue_limit": 3, "task_deadline_s": PATIENCE_S, "drain_s": 0.0}
+    settings = {"queue_limit": 3, "task_deadline_s": PATIENCE_S, "drain_timeout_s": 0.0}
     async with faulty_runtime(tmp_path, **settings) as runtime:
         await _occupy(runtime)
         comers = [submit(runtime, *SIBLINGS) for _ in range(20)]
@@ -101,9 +102,9 @@ async def test_no_more_jobs_wait_than_may_however_many_come_at_once(tmp_path: Pa
 async def test_a_source_that_cannot_be_read_at_first_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with faulty_runtime(tmp_path, task_deadline_s=PATIENCE_S, drain_s=0.0) as runtime:
+    async with faulty_runtime(tmp_path, task_deadline_s=PATIENCE_S, drain_timeout_s=0.0) as runtime:
         await _occupy(runtime)
-        blobs = runtime.service._blobs
+        blobs = runtime.storage.blobs
         read, failures = blobs.read_into, 2
 
         async def shaky(sha256: str, target: memoryview) -> None:
@@ -123,7 +124,7 @@ async def test_a_source_that_cannot_be_read_at_first_is_read_again(
 
 
 async def test_a_transform_that_is_overtaken_by_the_shutdown_says_so(tmp_path: Path) -> None:
-    async with faulty_runtime(tmp_path, task_deadline_s=PATIENCE_S, drain_s=0.0) as runtime:
+    async with faulty_runtime(tmp_path, task_deadline_s=PATIENCE_S, drain_timeout_s=0.0) as runtime:
         content = photo_jpeg(400, 300)
         async with runtime.service.receive(len(content)) as upload:
             await upload.write(content)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.photographs import photo_jpeg
+from tests.photographs import photo_jpeg, unlike
 from tests.processes import alive, descendants
 
 HERE = Path(__file__).parent
@@ -61,7 +61,7 @@ def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 def _submit_hanging_job(url: str) -> str:
     specs = json.dumps([{"name": "hang", "resize": {"width": 50}}])
     request = urllib.request.Request(
-        f"{url}/api/jobs?variants={urllib.parse.quote(specs)}", photo_jpeg(400, 300)
+        f"{url}/api/jobs?variants={urllib.parse.quote(specs)}", unlike(photo_jpeg(400, 300))
     )
     with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
         job: dict[str, str] = json.load(response)

@@ -156,9 +156,9 @@ async def test_a_field_that_is_not_utf8(client: Client) -> None:
 @pytest.mark.parametrize(
     ("path", "known"),
     [
-        ("/api/jobs", "name, preset, variants"),
-        ("/api/files", "band_px, format, name, quality, sigma"),
-        ("/api/files/async", "band_px, format, name, quality, sigma"),
+        ("/api/jobs", "name, preset, priority, variants, webhook"),
+        ("/api/files", "band_px, format, name, priority, quality, sigma, webhook"),
+        ("/api/files/async", "band_px, format, name, priority, quality, sigma, webhook"),
     ],
 )
 async def test_an_unknown_field_names_the_known_ones(client: Client, path: str, known: str) -> None:
@@ -318,7 +318,7 @@ async def test_an_unknown_job_among_many(client: Client) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/api/jobs", "POST"),
+        ("PUT", "/api/jobs", "GET, HEAD, POST"),
         ("DELETE", "/api/presets", "GET, HEAD"),
         ("PUT", "/api/files", "POST"),
         ("POST", "/api/events", "GET"),

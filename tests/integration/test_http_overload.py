@@ -9,7 +9,7 @@ import pytest_asyncio
 from pixelpipe.config import MIB, Settings
 from pixelpipe.runtime import Runtime, open_runtime
 from tests.faults.fault_workers import HANG_WIDTH
-from tests.photographs import photo_jpeg
+from tests.photographs import photo_jpeg, unlike
 from tests.serving import Client, small_settings
 
 STUCK = photo_jpeg(HANG_WIDTH, 200)
@@ -18,7 +18,7 @@ ICONS = {"preset": "icons"}
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    changes = {"workers": 1, "queue_limit": 1, "arena_bytes": 16 * MIB, "drain_s": 0.1}
+    changes = {"workers": 1, "queue_limit": 1, "arena_bytes": 16 * MIB, "drain_timeout_s": 0.1}
     return small_settings(tmp_path_factory.mktemp("data"), **changes, task_deadline_s=600)
 
 
@@ -41,7 +41,7 @@ async def test_a_variant_that_is_still_to_come(client: Client) -> None:
 
 async def test_too_many_jobs(client: Client) -> None:
     for _ in range(10):
-        answer = await client.post("/api/jobs", data=STUCK, params=ICONS)
+        answer = await client.post("/api/jobs", data=unlike(STUCK), params=ICONS)
         if answer.status != 202:
             break
 

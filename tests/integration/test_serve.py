@@ -54,7 +54,7 @@ def test_an_open_event_stream_does_not_hold_up_the_end(start_server: Start) -> N
 
 
 def test_what_was_acknowledged_is_finished_first(start_server: Start) -> None:
-    server = start_server(PIXELPIPE_DRAIN_S="20")
+    server = start_server(PIXELPIPE_DRAIN_TIMEOUT_S="20")
     job = json.loads(fetch(f"{server.url}/api/jobs?preset=social", photo_jpeg(1600, 1200)))
     assert server.terminate() == 0
 
@@ -64,7 +64,7 @@ def test_what_was_acknowledged_is_finished_first(start_server: Start) -> None:
 
 def test_a_second_signal_ends_it_at_once(start_server: Start) -> None:
     """The first waits for an upload that never ends."""
-    server = start_server(PIXELPIPE_DRAIN_S="60")
+    server = start_server(PIXELPIPE_DRAIN_TIMEOUT_S="60")
     host, _, port = server.url.removeprefix("http://").rpartition(":")
     with socket.create_connection((host, int(port))) as client:
         head = "POST /api/transform HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n"
@@ -122,7 +122,7 @@ def test_a_folder_for_blobs_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_every_bad_setting_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIXELPIPE_DRAIN_S", "-1")
+    monkeypatch.setenv("PIXELPIPE_DRAIN_TIMEOUT_S", "-1")
     monkeypatch.setenv("WORKERS_COUNT", "many")
     ended = run("serve", "--port", "70000", "--presets", "gone.toml")
 
@@ -130,6 +130,16 @@ def test_every_bad_setting_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended.stderr.splitlines() == [
         "pixelpipe: --port must be a whole number from 0 to 65535, not 70000",
         'pixelpipe: WORKERS_COUNT must be a whole number from 1 to 512, not "many"',
-        'pixelpipe: PIXELPIPE_DRAIN_S must be a number of at least 0, not "-1"',
+        'pixelpipe: PIXELPIPE_DRAIN_TIMEOUT_S must be a number of at least 0, not "-1"',
         "pixelpipe: gone.toml: cannot be read: No such file or directory",
     ]
+
+
+def test_a_webhook_secret_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIXELPIPE_WEBHOOK_SECRETS", "hunter2")
+    ended = run("serve", "--port", "0", "--data", str(tmp_path / "data"), "--workers", "1")
+
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "pixelpipe: webhook secret 1 must be whsec_ and then 24 to 64 bytes in base64\n"
+    )

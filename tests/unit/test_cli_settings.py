@@ -27,9 +27,9 @@ def told(
         ("PIXELPIPE_ARENA_BYTES", "5", "a whole number of at least 16777216"),
         ("PIXELPIPE_MAX_SIDE_PX", "1.5", "a whole number from 1 to 65535"),
         ("PIXELPIPE_TASK_DEADLINE_S", "0", "a number above 0"),
-        ("PIXELPIPE_DRAIN_S", "nan", "a number of at least 0"),
+        ("PIXELPIPE_DRAIN_TIMEOUT_S", "nan", "a number of at least 0"),
         ("PIXELPIPE_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
-        ("pixelpipe_drain_s", "-1", "a number of at least 0"),
+        ("pixelpipe_drain_timeout_s", "-1", "a number of at least 0"),
     ],
 )
 def test_a_variable_is_named_as_it_was_set(

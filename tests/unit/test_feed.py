@@ -1,33 +1,40 @@
 """Each event once, in order, whenever the reader comes."""
 
 import asyncio
-from datetime import UTC, datetime
 
 import pytest
 
 from pixelpipe.errors import StorageFailedError
-from pixelpipe.formats.registry import Format
 from pixelpipe.jobs.feed import Feed
-from pixelpipe.jobs.model import Event, EventType, Job, Source
+from pixelpipe.jobs.model import EventType, Job
 from pixelpipe.jobs.recorder import Recorder
-from pixelpipe.storage.memory import MemoryJournal
+from tests.journals import Stock, make_job, memory_stock
 
 
 class Log:
-    """A journal with its feed and its writer."""
+    """A journal with its feed and its writer; the test says which jobs are live."""
 
-    def __init__(self) -> None:
-        self.journal = MemoryJournal(history=10)
-        self.feed = Feed(self.journal)
-        self.recorder = Recorder(self.journal, self.feed)
+    def __init__(self, stock: Stock) -> None:
+        self.journal = stock.journal
+        self.live: set[str] = set()
+        self.lost: list[str] = []
+        self.feed = Feed(self.journal, self.live.__contains__)
+        self.recorder = Recorder(self.journal, self.feed, self.lost.append)
 
     async def job(self, job_id: str) -> Job:
-        source = Source("photo.jpg", Format.JPEG, 4, 3, 100, "0" * 64)
-        job = Job(job_id, datetime.now(UTC), source, [])
-        await self.journal.add(job)
+        """A new job, under way: its first event is in the journal."""
+        job = make_job(job_id)
+        self.live.add(job_id)
+        await self.recorder.add(job, None)
         return job
 
+    def end(self, job: Job) -> None:
+        """The job is no longer under way, and those who read it learn of that."""
+        self.live.discard(job.id)
+        self.feed.job_ended(job.id)
+
     async def read(self, after: int = 0, job_ids: list[str] | None = None) -> list[tuple[str, int]]:
+        """What a reader gets before its stream ends."""
         async with asyncio.timeout(5):
             return [
                 (event.job_id, event.seq)
@@ -38,36 +45,86 @@ class Log:
 
 @pytest.fixture
 def log() -> Log:
-    return Log()
+    return Log(memory_stock())
 
 
 async def test_a_reader_gets_what_was_and_what_comes(log: Log) -> None:
     a, b = await log.job("a"), await log.job("b")
-    await log.recorder.record(a, EventType.JOB_ACCEPTED)
     reading = asyncio.create_task(log.read(job_ids=["a"]))
     await asyncio.sleep(0)
     for job in (b, a, b):
         log.recorder.record(job, EventType.JOB_STARTED)
-    await log.recorder.record(a, EventType.JOB_COMPLETED)
+    await log.recorder.record(a, EventType.JOB_STARTED)
+    log.end(a)
     assert await reading == [("a", 1), ("a", 2), ("a", 3)]
 
 
-async def test_a_reader_of_several_jobs_stays_until_all_have_ended(log: Log) -> None:
+async def test_a_reader_of_several_jobs_stays_until_none_is_under_way(log: Log) -> None:
     a, b = await log.job("a"), await log.job("b")
     reading = asyncio.create_task(log.read(job_ids=["a", "b"]))
-    await log.recorder.record(a, EventType.JOB_COMPLETED)
+    log.end(a)
     await log.recorder.record(b, EventType.JOB_STARTED)
     assert not reading.done()
-    await log.recorder.record(b, EventType.JOB_FAILED)
-    assert await reading == [("a", 1), ("b", 1), ("b", 2)]
+    await log.recorder.record(b, EventType.JOB_STARTED)
+    log.end(b)
+    assert await reading == [("a", 1), ("b", 1), ("b", 2), ("b", 3)]
+
+
+async def test_a_reader_stays_while_a_job_is_taken_up_again(log: Log) -> None:
+    a = await log.job("a")
+    reading = asyncio.create_task(log.read(job_ids=["a"]))
+    await asyncio.sleep(0)
+    log.feed.job_ended("a")  # It is live again by the time that its readers look.
+    await asyncio.sleep(0)
+    assert not reading.done()
+    await log.recorder.record(a, EventType.JOB_STARTED)
+    log.end(a)
+    assert await reading == [("a", 1), ("a", 2)]
 
 
 async def test_a_reader_who_comes_after_the_end_gets_the_rest(log: Log) -> None:
     a = await log.job("a")
-    await log.recorder.record(a, EventType.JOB_ACCEPTED)
-    await log.recorder.record(a, EventType.JOB_COMPLETED)
+    await log.recorder.record(a, EventType.JOB_STARTED)
+    log.end(a)
     assert await log.read(1, ["a"]) == [("a", 2)]
     assert await log.read(2, ["a"]) == []
+
+
+async def test_the_reader_of_a_lost_job_is_let_go_without_an_end(log: Log) -> None:
+    a = await log.job("a")
+    await log.journal.take_over()
+    reading = asyncio.create_task(log.read(job_ids=["a"]))
+    log.recorder.record(a, EventType.JOB_STARTED)
+    await log.recorder.close()
+    assert log.lost == ["a"]
+    log.end(a)
+    assert await reading == [("a", 1)]
+
+
+async def test_what_is_older_than_memory_comes_from_the_journal(log: Log) -> None:
+    a = await log.job("a")
+    later = Feed(log.journal, log.live.__contains__)
+    recorder = Recorder(log.journal, later, log.lost.append)
+    await recorder.record(a, EventType.JOB_STARTED)
+    later.close()
+    for after, expected in ((0, [1, 2]), (1, [2]), (2, [])):
+        async with asyncio.timeout(5):
+            read = [e.seq async for batch in later.follow(after, None) for e in batch]
+        assert read == expected
+
+
+async def test_a_reader_far_behind_loses_nothing_when_memory_is_short(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelpipe.jobs.feed._TAIL_BYTES", 5000)
+    a = await log.job("a")
+    stream = log.feed.follow(0, ["a"])
+    first = await anext(stream)
+    for _ in range(50):
+        await log.recorder.record(a, EventType.JOB_STARTED)
+    log.end(a)
+    rest = [event.seq async for batch in stream for event in batch]
+    assert [event.seq for event in first] + rest == list(range(1, 52))
 
 
 async def test_readers_of_everything_end_with_the_feed_and_lose_nothing(log: Log) -> None:
@@ -79,40 +136,47 @@ async def test_readers_of_everything_end_with_the_feed_and_lose_nothing(log: Log
     await log.recorder.close()
     log.feed.close()
     for reading in readings:
-        assert await reading == [("a", seq) for seq in range(1, 1201)]
+        assert await reading == [("a", seq) for seq in range(1, 1202)]
 
 
 async def test_an_event_shows_the_job_as_it_was_when_it_happened(log: Log) -> None:
     a = await log.job("a")
-    log.recorder.record(a, EventType.JOB_ACCEPTED)
+    log.recorder.record(a, EventType.JOB_STARTED)
     a.decodes = 7
     await log.recorder.record(a, EventType.JOB_STARTED)
-    first, second = await log.journal.events(0, None, 10)
+    _, first, second = await log.journal.events(0, None, 10)
     assert b'"decodes":0' in first.data
     assert b'"decodes":7' in second.data
 
 
 async def test_who_stops_waiting_for_an_event_takes_nobody_along(log: Log) -> None:
     a = await log.job("a")
-    abandoned = log.recorder.record(a, EventType.JOB_ACCEPTED)
+    abandoned = log.recorder.record(a, EventType.JOB_STARTED)
     waited_for = log.recorder.record(a, EventType.JOB_STARTED)
     abandoned.cancel()
     async with asyncio.timeout(5):
         await waited_for
-        await log.recorder.record(a, EventType.JOB_COMPLETED)
-    assert await log.read(0, ["a"]) == [("a", 1), ("a", 2), ("a", 3)]
+        await log.recorder.record(a, EventType.JOB_STARTED)
+    log.end(a)
+    assert await log.read(0, ["a"]) == [("a", seq) for seq in range(1, 5)]
 
 
-async def test_a_journal_that_fails_fails_its_writers_and_goes_on(
+async def test_a_defect_of_the_journal_refuses_new_jobs_and_holds_up_the_others(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(_: object) -> list[Event]:
+    async def broken(_: object) -> object:
         raise OSError("the disk is gone")
 
     a = await log.job("a")
     with monkeypatch.context() as patch:
-        patch.setattr(log.journal, "append", broken)
+        patch.setattr(log.journal, "write", broken)
+        step = log.recorder.record(a, EventType.JOB_STARTED)
         with pytest.raises(StorageFailedError):
-            await log.recorder.record(a, EventType.JOB_ACCEPTED)
+            await log.recorder.add(make_job("b"), None)
+        assert log.recorder.stuck
+        assert not step.done()
     async with asyncio.timeout(5):
-        await log.recorder.record(a, EventType.JOB_STARTED)
+        event = await step
+    assert event
+    assert event.seq == 2
+    assert not log.recorder.stuck

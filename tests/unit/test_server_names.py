@@ -2,7 +2,13 @@
 
 import pytest
 
-from pixelpipe.server.names import content_disposition, source_name, variant_file_name
+from pixelpipe.server.names import (
+    archive_entry_name,
+    archive_name,
+    content_disposition,
+    source_name,
+    variant_file_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,3 +58,54 @@ def test_other_names_have_an_ascii_fallback_and_the_true_name() -> None:
     assert content_disposition("attachment", 'Grüße "1".jpg') == (
         "attachment; filename=\"Gr__e _1_.jpg\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe%20%221%22.jpg"
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "stem"),
+    [
+        ("photo.jpg", "photo"),
+        ("holiday.2024.jpg", "holiday.2024"),
+        ("Grüße 東京.jpg", "Grüße 東京"),
+        ("Gru\u0308\u00dfe.jpg", "Grüße"),
+        ('a<b>c:d"e|f?g*h.jpg', "a_b_c_d_e_f_g_h"),
+        ("a\uff0fb\uff3cc.jpg", "a_b_c"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\me\\photo.jpg", "photo"),
+        ("-rf.jpg", "rf"),
+        (".hidden", "hidden"),
+        ("... -.x.jpg", "x"),
+        ("photo. . .jpg", "photo"),
+        ("wide\u3000and\u2028new.jpg", "wide and new"),
+        ("manifest.json", "manifest"),
+        ("con.jpg", "con"),
+        ("con.tar.gz", "_con.tar"),
+        ("Aux .x.png", "_Aux .x"),
+        ("com\u00b9.x.png", "_com\u00b9.x"),
+        ("console.tar.gz", "console.tar"),
+        ("-.-", "upload"),
+        ("", "upload"),
+    ],
+)
+def test_names_in_archives_suit_every_system(source: str, stem: str) -> None:
+    assert archive_entry_name(source, "hero", ".webp") == f"{stem}-hero.webp"
+
+
+def test_names_in_archives_are_bounded_in_characters_and_in_bytes() -> None:
+    assert archive_entry_name("x" * 255, "hero", ".webp") == "x" * 100 + "-hero.webp"
+    assert archive_entry_name("東" * 255, "hero", ".webp") == "東" * 60 + "-hero.webp"
+    assert archive_entry_name("x" + "東" * 255, "hero", ".webp") == "x" + "東" * 59 + "-hero.webp"
+    assert archive_entry_name("x" * 99 + ".y.jpg", "hero", ".webp") == "x" * 99 + "-hero.webp"
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("photo.jpg", "photo.zip"),
+        ("a/b:c.tar.gz", "b_c.tar.zip"),
+        ("NUL.jpg", "_NUL.zip"),
+        ("nul.tar.gz", "_nul.tar.zip"),
+        ("..", "upload.zip"),
+    ],
+)
+def test_an_archive_is_named_for_its_source(source: str, name: str) -> None:
+    assert archive_name(source) == name

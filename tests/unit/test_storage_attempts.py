@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from pixelpipe.errors import PoisonedSourceError, StorageFailedError
-from pixelpipe.jobs import sinks
+from pixelpipe.errors import PoisonedSourceError, StorageFailedError, StorageFullError
+from pixelpipe.jobs import patience
+from pixelpipe.jobs.patience import STORE_ATTEMPTS, put_patiently
 from pixelpipe.jobs.poison import PoisonList
-from pixelpipe.jobs.sinks import STORE_ATTEMPTS, put_patiently
 from pixelpipe.storage.blobs import FileBlobs
 
 
@@ -17,17 +17,18 @@ class Shaky(FileBlobs):
     def __init__(self, failures: int) -> None:
         self.failures = failures
         self.calls = 0
+        self.error = StorageFailedError("shaky")
 
     async def put(self, sha256: str, content: memoryview) -> None:
         del sha256, content
         self.calls += 1
         if self.calls <= self.failures:
-            raise StorageFailedError("shaky")
+            raise self.error
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sinks, "_STORE_BACKOFF_S", 0.001)
+    monkeypatch.setattr(patience, "_STORE_BACKOFF_S", 0.001)
 
 
 @pytest.mark.parametrize("failures", range(STORE_ATTEMPTS))
@@ -35,6 +36,14 @@ async def test_storage_is_tried_again(failures: int) -> None:
     store = Shaky(failures)
     await put_patiently(store, "0" * 64, memoryview(b""))
     assert store.calls == failures + 1
+
+
+async def test_a_full_disk_is_told_at_once() -> None:
+    store = Shaky(1)
+    store.error = StorageFullError("full")
+    with pytest.raises(StorageFullError):
+        await put_patiently(store, "0" * 64, memoryview(b""))
+    assert store.calls == 1
 
 
 async def test_and_given_up_in_the_end() -> None:

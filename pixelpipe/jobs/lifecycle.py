@@ -1,0 +1,154 @@
+"""What happens to jobs after their first run: tried again, cancelled, deleted, recovered."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import structlog
+
+from pixelpipe.engine.attempts import MAX_ATTEMPTS
+from pixelpipe.engine.engine import Engine
+from pixelpipe.errors import (
+    JobGoneError,
+    JobNotFoundError,
+    NotRetryableError,
+    ShuttingDownError,
+    StorageFailedError,
+    WorkerLostError,
+)
+from pixelpipe.jobs.model import RETRYABLE, Blob, EventType, Job, JobState, TaskState
+from pixelpipe.jobs.records import RefusedError
+from pixelpipe.jobs.runner import Runner
+from pixelpipe.jobs.stores import Stores
+from pixelpipe.recipes.plan import Plan
+
+# A cancelled job lets go of its workers at once; storage that hangs is not waited for.
+_CANCEL_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Lifecycle:
+    """Moves jobs that exist."""
+
+    def __init__(self, engine: Engine, stores: Stores, runner: Runner) -> None:
+        self._engine = engine
+        self._stores = stores
+        self._runner = runner
+
+    async def get(self, job_id: str) -> Job:
+        """The job; see `JobService.get`."""
+        job = self._runner.find(job_id) or await self._stores.journal.get(job_id)
+        if job is None:
+            raise JobNotFoundError("There is no job of that id.")
+        return job
+
+    async def retry(self, job_id: str) -> Job:
+        """Take failed variants back to the queue; see `JobService.retry`."""
+        job = await self.get(job_id)
+        if job.deleted_at is not None:
+            raise JobGoneError("The job was deleted; there is nothing to try again.")
+        await self._check_retry(job)
+        # Nothing is awaited from here to `enlist`: of two retries at once, one finds it there.
+        if self._runner.is_live(job_id) or job.state not in RETRYABLE:
+            raise _not_retryable(self._runner.find(job_id) or job)
+        self._runner.enlist(job)
+        try:
+            await self._stores.recorder.record(job, EventType.JOB_REQUEUED, _requeue(job))
+        except RefusedError as error:
+            self._runner.dismiss(job)
+            raise JobGoneError("The job was removed before it could be tried again.") from error
+        except BaseException:
+            self._runner.dismiss(job)
+            raise
+        self._runner.start(job)
+        return job
+
+    async def _check_retry(self, job: Job) -> None:
+        if job.state not in RETRYABLE:
+            raise _not_retryable(job)
+        self._stores.poison.check(job.source.sha256)
+        source = job.source
+        if not await self._stores.blobs.intact(Blob(source.sha256, source.size_bytes)):
+            raise StorageFailedError("The job's source was lost; upload it again.")
+        tasks = tuple(v.task for v in job.variants if v.state is TaskState.FAILED)
+        planned = Plan(job.decode, tasks)
+        self._engine.check(planned, source.size_bytes, client=job.client, entering=0)
+
+    async def delete(self, job_id: str) -> Job | None:
+        """Cancel or remove; see `JobService.delete`."""
+        live = self._runner.find(job_id)
+        if live is not None:
+            cancelled = not live.ended
+            self._runner.cancel(job_id)
+            await self._runner.wait(job_id, _CANCEL_S)
+            if cancelled:
+                return live
+        if await self._stores.journal.bury(job_id, datetime.now(UTC)):
+            return None
+        job = await self.get(job_id)
+        if job.deleted_at is not None:
+            return None
+        if self._runner.is_live(job_id):
+            raise StorageFailedError("The job's end cannot be recorded yet; try again.")
+        raise ShuttingDownError("The job has not ended, and the server is shutting down.")
+
+    async def recover(self) -> int:
+        """Take up every unfinished job again; see `JobService.recover`."""
+        jobs = await self._stores.journal.take_over()
+        for job in jobs:
+            self._runner.enlist(job)
+        await asyncio.gather(*(self._resume(job) for job in jobs))
+        return len(jobs)
+
+    async def _resume(self, job: Job) -> None:
+        """Put what was being made back into the queue, and go on with what is open."""
+        try:
+            for index, event in _interrupted(job):
+                await self._stores.recorder.record(job, event, [index])
+            await self._stores.recorder.record(job, None)
+        except RefusedError:
+            _log.warning("a job was removed while it was recovered", job=job.id)
+            self._runner.dismiss(job)
+        else:
+            self._runner.start(job)
+
+
+def _interrupted(job: Job) -> Iterator[tuple[int, EventType]]:
+    """Account for what was being done when the server died: a lost attempt, but no strike."""
+    running = [i for i, v in enumerate(job.variants) if v.state is TaskState.RUNNING]
+    if job.state is JobState.RUNNING and not any(v.attempts for v in job.variants):
+        job.decode_attempts += 1
+    lost = WorkerLostError("The server was restarted; the task is tried again.").problem()
+    for index in running:
+        job.variants[index].move(TaskState.QUEUED)
+        job.variants[index].problem = lost
+        yield index, EventType.VARIANT_RETRYING
+    given_up = WorkerLostError(
+        f"The server died {MAX_ATTEMPTS} times over this; it is given up."
+    ).problem()
+    for index in job.open_variants():
+        if max(job.variants[index].attempts, job.decode_attempts) >= MAX_ATTEMPTS:
+            job.variants[index].move(TaskState.FAILED)
+            job.variants[index].problem = given_up
+            yield index, EventType.VARIANT_FAILED
+
+
+def _requeue(job: Job) -> list[int]:
+    """Take the failed variants, and the job, back to the queue; gives the variants' indexes."""
+    job.move(JobState.QUEUED)
+    job.ended_at = None
+    job.problems = ()
+    job.decode_attempts = job.decode_strikes = 0
+    failed = [i for i, v in enumerate(job.variants) if v.state is TaskState.FAILED]
+    for index in failed:
+        variant = job.variants[index]
+        variant.move(TaskState.QUEUED)
+        variant.attempts = variant.strikes = 0
+        variant.problem = None
+    return failed
+
+
+def _not_retryable(job: Job) -> NotRetryableError:
+    allowed = " or ".join(sorted(RETRYABLE))
+    return NotRetryableError(f"The job is {job.state}; only one that is {allowed} can be retried.")

@@ -1,0 +1,135 @@
+"""Stored variants that were lost or damaged are made again from their source."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from pixelpipe.engine.engine import Engine
+from pixelpipe.engine.work import Encoded, Order
+from pixelpipe.errors import JobGoneError, PixelPipeError, ShuttingDownError, StorageFailedError
+from pixelpipe.jobs.model import Blob, Job, TaskState, Variant
+from pixelpipe.jobs.patience import put_patiently, read_patiently
+from pixelpipe.jobs.poison import PoisonList
+from pixelpipe.jobs.ports import BlobStore
+from pixelpipe.jobs.records import RefusedError
+from pixelpipe.jobs.stores import Stores
+from pixelpipe.recipes.plan import Plan
+
+_log = structlog.get_logger(__name__)
+
+
+class _RestoreSink:
+    """Stores the one variant again."""
+
+    def __init__(self, source_sha256: str, blobs: BlobStore, poison: PoisonList) -> None:
+        self.blob: Blob | None = None
+        self.error: PixelPipeError | None = None
+        self._source_sha256 = source_sha256
+        self._blobs = blobs
+        self._poison = poison
+
+    def decode_called(self) -> None:
+        """Nothing is counted."""
+
+    def decoded(self, decode_ms: float) -> None:
+        """Nothing is timed."""
+
+    def decode_lost(self, starts: int, strikes: int) -> None:
+        """Nothing is kept."""
+
+    def task_started(self, index: int, attempt: int) -> None:
+        """Nobody watches."""
+
+    def task_retrying(self, index: int, strikes: int, error: PixelPipeError) -> None:
+        """Nobody watches."""
+
+    async def task_made(self, index: int, encoded: Encoded) -> None:
+        """Store it.
+
+        Raises:
+            WrongDigestError: The bytes are not those that the worker spoke of.
+            StorageFailedError: They could not be stored.
+        """
+        del index
+        blob = Blob(encoded.sha256, len(encoded.content))
+        await put_patiently(self._blobs, blob.sha256, encoded.content)
+        self.blob = blob
+
+    def task_failed(self, index: int, strikes: int, error: PixelPipeError) -> None:
+        """Keep the reason."""
+        del index, strikes
+        self.error = error
+
+    def decode_struck_out(self) -> None:
+        """Remember the source."""
+        self._poison.remember(self._source_sha256)
+
+
+class Restorer:
+    """Sees to it that what is served is what was made."""
+
+    def __init__(self, engine: Engine, stores: Stores) -> None:
+        self._engine = engine
+        self._stores = stores
+        self._works: dict[tuple[str, str], asyncio.Task[None]] = {}
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """What runs."""
+        return set(self._works.values())
+
+    async def intact(self, job: Job, variant: Variant) -> Path:
+        """The file with a completed variant's bytes, made again if it is not what it was.
+
+        Raises:
+            StorageFailedError: The bytes are gone, and so is the source.
+            PixelPipeError: They could not be made again.
+        """
+        assert variant.state is TaskState.COMPLETED, "only completed variants have bytes"
+        assert variant.blob is not None
+        if not await self._stores.blobs.intact(variant.blob):
+            await self._restored(job, variant)
+        return self._stores.blobs.path(variant.blob.sha256)
+
+    async def _restored(self, job: Job, variant: Variant) -> None:
+        """Everybody who finds the variant damaged waits for the same work."""
+        place = (job.id, variant.task.name)
+        if place not in self._works:
+            work = asyncio.create_task(self._restore(job, variant))
+            self._works[place] = work
+            work.add_done_callback(lambda _: self._works.pop(place, None))
+        work = self._works[place]
+        await asyncio.wait({work})
+        if work.cancelled():
+            raise ShuttingDownError("The server shut down before the variant was made again.")
+        work.result()
+
+    async def _restore(self, job: Job, variant: Variant) -> None:
+        _log.warning("a stored variant is damaged", job=job.id, variant=variant.task.name)
+        source = Blob(job.source.sha256, job.source.size_bytes)
+        if not await self._stores.blobs.intact(source):
+            raise StorageFailedError("The variant's bytes were lost, and so was its source.")
+        sink = _RestoreSink(source.sha256, self._stores.blobs, self._stores.poison)
+        order = Order(
+            label=job.id,
+            plan=Plan(job.decode, (variant.task,)),
+            source=None,
+            source_bytes=source.size_bytes,
+            load=partial(read_patiently, self._stores.blobs, source.sha256),
+            client=job.client,
+        )
+        await self._engine.run(order, sink)
+        if sink.error is not None:
+            raise sink.error
+        if sink.blob != variant.blob:
+            await self._replace(job, variant, sink.blob)
+
+    async def _replace(self, job: Job, variant: Variant, blob: Blob | None) -> None:
+        """Another version of a codec makes other bytes of the same pixels."""
+        variant.blob = blob
+        try:
+            await self._stores.recorder.record(job, None, [job.variants.index(variant)])
+        except RefusedError as error:
+            raise JobGoneError("The job was deleted while its variant was made again.") from error

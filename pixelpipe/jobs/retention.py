@@ -1,0 +1,116 @@
+"""What goes: ended jobs after a while, or when they take too much room, and then their blobs."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from pixelpipe.errors import StorageFailedError
+from pixelpipe.jobs.stores import Stores
+
+TOMBSTONE_S = 600.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionLimits:
+    """How long and how much.
+
+    Attributes:
+        retention_s: Ended jobs are kept for so long.
+        storage_bytes: All blobs together; past it the oldest ended jobs go.
+        every_s: How often that is looked after.
+        tombstone_s: Deleted jobs are remembered for so long.
+    """
+
+    retention_s: float
+    storage_bytes: int
+    every_s: float
+    tombstone_s: float = TOMBSTONE_S
+
+
+class Retention:
+    """Removes what nobody needs any more, over and over.
+
+    Args:
+        stores: What is kept.
+        limits: How long and how much.
+        live: Gives the ids of jobs that are under way; these are never removed.
+    """
+
+    def __init__(
+        self, stores: Stores, limits: RetentionLimits, live: Callable[[], frozenset[str]]
+    ) -> None:
+        self._stores = stores
+        self._limits = limits
+        self._live = live
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._look_after())
+
+    def soon(self) -> None:
+        """Something was deleted: its blobs need not wait for the next round."""
+        self._wanted.set()
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def look_after(self) -> None:
+        """One round; each step is tried although another failed, for the sweep is what makes room.
+
+        Raises:
+            StorageFailedError: The journal could not be written.
+        """
+        removed: dict[str, int] = {}
+        failure: StorageFailedError | None = None
+        for step in (self._expire, self._evict, self._sweep):
+            try:
+                removed[step.__name__.removeprefix("_")] = await step()
+            except StorageFailedError as error:
+                failure = error
+        if any(removed.values()):
+            _log.info("removed", **removed)
+        if failure is not None:
+            raise failure
+
+    async def _expire(self) -> int:
+        now = datetime.now(UTC)
+        return await self._stores.journal.expire(
+            ended_before=now - timedelta(seconds=self._limits.retention_s),
+            deleted_before=now - timedelta(seconds=self._limits.tombstone_s),
+            keep=self._jobs_in_use(),
+        )
+
+    async def _evict(self) -> int:
+        return await self._stores.journal.evict(self._limits.storage_bytes, self._jobs_in_use())
+
+    async def _sweep(self) -> int:
+        suspects = frozenset(self._stores.suspects)
+        in_use = frozenset(self._stores.in_use.blobs)
+        swept = await self._stores.journal.sweep(suspects, in_use)
+        self._stores.suspects.difference_update(suspects - in_use)
+        return swept
+
+    def _jobs_in_use(self) -> frozenset[str]:
+        return self._live() | self._stores.in_use.jobs.keys()
+
+    async def _look_after(self) -> None:
+        while True:
+            self._wanted.clear()
+            try:
+                await self.look_after()
+            except StorageFailedError as error:
+                _log.warning("nothing could be removed", error=str(error))
+            try:
+                await asyncio.wait_for(self._wanted.wait(), self._limits.every_s)
+            except TimeoutError:
+                continue

@@ -1,0 +1,315 @@
+"""The jobs that are under way: from their order to the engine to their verdict."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+import structlog
+
+from pixelpipe.engine.arena import Lease
+from pixelpipe.engine.attempts import Attempts
+from pixelpipe.engine.engine import Engine
+from pixelpipe.engine.work import Order
+from pixelpipe.errors import InternalError, PixelPipeError, ShuttingDownError, StorageFailedError
+from pixelpipe.jobs.model import (
+    TERMINAL_EVENTS,
+    Blob,
+    Cache,
+    EventType,
+    Job,
+    TaskState,
+)
+from pixelpipe.jobs.patience import read_patiently
+from pixelpipe.jobs.records import BlobMissingError, LostJobError
+from pixelpipe.jobs.reuse import Makings
+from pixelpipe.jobs.sinks import JobSink
+from pixelpipe.jobs.stores import Stores
+from pixelpipe.recipes.plan import Plan
+
+_log = structlog.get_logger(__name__)
+
+# What ends a run before its job has ended.
+_UNFINISHED = (asyncio.CancelledError, ShuttingDownError, LostJobError)
+
+_Followed = dict[int, asyncio.Future[Blob | None]]
+
+
+@dataclass(slots=True)
+class _Live:
+    """A job under way.
+
+    Attributes:
+        begun: Whether `run` has begun: a task that is cancelled before that cleans nothing up.
+        lost: Whether the journal said that it is no longer ours.
+        cancelled: Whether its owner wants it stopped.
+        waiters: Requests that wait for its end.
+    """
+
+    job: Job
+    run: asyncio.Task[None] | None = None
+    begun: bool = False
+    lost: bool = False
+    cancelled: bool = False
+    waiters: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self) -> None:
+        """Cancel the run; one that has yet to begin sees for itself that it is not wanted."""
+        if self.run is not None and self.begun:
+            self.run.cancel()
+
+
+class Runner:
+    """Runs jobs and keeps those that run.
+
+    Args:
+        engine: Does the work.
+        stores: Where things are kept.
+        on_end: Told of each job that has come to its end, once that is recorded.
+    """
+
+    def __init__(self, engine: Engine, stores: Stores, on_end: Callable[[Job], None]) -> None:
+        self._engine = engine
+        self._stores = stores
+        self._on_end = on_end
+        self._makings = Makings()
+        self._live: dict[str, _Live] = {}
+        self._outside: Counter[str] = Counter()
+        self._stopping = False
+
+    @property
+    def live(self) -> frozenset[str]:
+        """Ids of the jobs that are under way."""
+        return frozenset(self._live)
+
+    def outside(self, client: str) -> int:
+        """How many of the client's unfinished jobs are not in the engine.
+
+        They are about to enter it, or wait for what other jobs make.
+        """
+        return self._outside[client]
+
+    def is_live(self, job_id: str) -> bool:
+        """Whether the job is under way."""
+        return job_id in self._live
+
+    def find(self, job_id: str) -> Job | None:
+        """The job, if it is under way."""
+        live = self._live.get(job_id)
+        return live.job if live else None
+
+    def enlist(self, job: Job) -> None:
+        """The job is about to start; until `start` or `dismiss` it only stands in the list."""
+        self._live[job.id] = _Live(job)
+        self._outside[job.client] += 1
+
+    def dismiss(self, job: Job) -> None:
+        """The job does not start after all."""
+        self._live.pop(job.id).ended.set()
+        self._enter(job)
+
+    def start(self, job: Job, source: Lease | None = None) -> None:
+        """Run an enlisted job.
+
+        Args:
+            job: The job, all of whose steps so far are recorded.
+            source: The source's bytes, taken over; without, they are read from their blob.
+        """
+        live = self._live[job.id]
+        live.run = asyncio.create_task(self._run(live, source))
+
+    async def wait(self, job_id: str, timeout_s: float) -> int:
+        """Return at the job's end, or when the time is up; at once if it is not under way.
+
+        Returns:
+            How many others wait for it still.
+        """
+        live = self._live.get(job_id)
+        if live is None:
+            return 0
+        live.waiters += 1
+        try:
+            await asyncio.wait_for(live.ended.wait(), timeout_s)
+        except TimeoutError:
+            pass
+        finally:
+            live.waiters -= 1
+        return live.waiters
+
+    def waiters(self, job_id: str) -> int:
+        """How many wait for the job's end."""
+        live = self._live.get(job_id)
+        return live.waiters if live else 0
+
+    def cancel(self, job_id: str) -> None:
+        """Stop the job, if it has not come to its end: its workers and its memory are let go."""
+        live = self._live.get(job_id)
+        if live is None or live.cancelled or live.job.ended:
+            return
+        live.cancelled = True
+        live.stop()
+
+    def lose(self, job_id: str) -> None:
+        """Stop the job without a word: it is somebody else's now."""
+        live = self._live.get(job_id)
+        if live is None:
+            return
+        _log.warning("a job was taken over or removed while it ran", job=job_id)
+        live.lost = True
+        live.stop()
+
+    async def drain(self, for_s: float) -> None:
+        """Let jobs finish; what has not after `for_s` stays unfinished in the journal."""
+        left = {live.run for live in self._live.values() if live.run is not None}
+        if left:
+            _, left = await asyncio.wait(left, timeout=for_s)
+        self._stopping = True
+        for live in list(self._live.values()):
+            live.stop()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    async def _run(self, live: _Live, source: Lease | None) -> None:
+        live.begun = True
+        job = live.job
+        try:
+            try:
+                ended = await self._try(live, source)
+            finally:
+                self._enter(job)
+            await self._finish(job, ended)
+        except StorageFailedError:
+            _log.exception("the end of a job could not be recorded", job=job.id)
+        except _UNFINISHED:
+            pass  # It is taken up again at the next start, or is somebody else's by now.
+        finally:
+            del self._live[job.id]
+            live.ended.set()
+            self._on_end(job)
+
+    async def _try(self, live: _Live, source: Lease | None) -> list[int]:
+        """Make the job's variants; gives the indexes of those that were ended instead."""
+        try:
+            await self._make(live, source)
+        except _UNFINISHED:
+            if self._stopping or live.lost or not live.cancelled:
+                raise
+            return _end_rest(live.job, TaskState.CANCELLED, None)
+        except Exception:  # noqa: BLE001 - whatever it was, the job has to end
+            _log.exception("a job could not be run", job=live.job.id)
+            error = InternalError("The job could not be run.")
+            return _end_rest(live.job, TaskState.FAILED, error)
+        return []
+
+    async def _finish(self, job: Job, ended: Sequence[int]) -> None:
+        job.ended_at = datetime.now(UTC)
+        total_ms = (job.ended_at - job.created_at).total_seconds() * 1000
+        job.timings_ms = job.timings_ms | {"total": total_ms}
+        verdict = job.verdict()
+        job.move(verdict)
+        await asyncio.shield(self._stores.recorder.record(job, TERMINAL_EVENTS[verdict], ended))
+
+    async def _make(self, live: _Live, source: Lease | None) -> None:
+        """Make all variants that are not settled: reuse, follow, and run the rest."""
+        job = live.job
+        try:
+            if live.cancelled or live.lost or self._stopping:
+                raise asyncio.CancelledError
+            await self._reuse(job)
+            while job.open_variants():
+                led, followed = self._makings.claim(job, job.open_variants())
+                if source is not None and not led:
+                    source.release()  # Room for uploads is not held by a job that only waits.
+                lease, source = (source if led else None), None
+                await self._make_once(job, led, lease, followed)
+        finally:
+            if source is not None:
+                source.release()
+
+    async def _make_once(
+        self, job: Job, led: Sequence[int], source: Lease | None, followed: _Followed
+    ) -> None:
+        following = asyncio.create_task(self._follow(job, followed))
+        try:
+            if led:
+                await self._lead(job, led, source)
+            await following
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    def _enter(self, job: Job) -> None:
+        """The job is no longer outside of the engine; nothing is kept of a client without jobs."""
+        self._outside -= Counter({job.client: 1})
+
+    async def _reuse(self, job: Job) -> None:
+        """Complete what the tenant has already."""
+        wanted = {job.variants[index].reuse_key for index in job.open_variants()}
+        found = await self._stores.journal.reusable(job.tenant, wanted)
+        there = {key: blob for key, blob in found.items() if await self._stores.blobs.intact(blob)}
+        await asyncio.gather(
+            *(
+                self._hit(job, index, there[job.variants[index].reuse_key])
+                for index in job.open_variants()
+                if job.variants[index].reuse_key in there
+            )
+        )
+
+    async def _hit(self, job: Job, index: int, blob: Blob) -> None:
+        """Complete a variant whose bytes are there; it stays open if they have just gone."""
+        variant = job.variants[index]
+        variant.blob, variant.cache = blob, Cache.HIT
+        variant.move(TaskState.COMPLETED)
+        try:
+            await self._stores.recorder.record(job, EventType.VARIANT_COMPLETED, [index])
+        except BlobMissingError:
+            variant.blob, variant.cache = None, Cache.MISS
+            variant.state = TaskState.QUEUED
+
+    async def _follow(self, job: Job, followed: _Followed) -> None:
+        """Take over what others make; what they give up stays open."""
+        for index, made in followed.items():
+            await asyncio.wait({made})
+            blob = made.result()
+            if blob is not None:
+                await self._hit(job, index, blob)
+
+    async def _lead(self, job: Job, indexes: Sequence[int], source: Lease | None) -> None:
+        """Make variants, for the job and for all who follow it."""
+        load = partial(read_patiently, self._stores.blobs, job.source.sha256)
+        order = Order(
+            label=job.id,
+            plan=Plan(job.decode, tuple(job.variants[index].task for index in indexes)),
+            source=source,
+            source_bytes=job.source.size_bytes,
+            load=load,
+            client=job.client,
+            priority=job.priority,
+            decode_attempts=Attempts(job.decode_attempts, job.decode_strikes),
+            attempts=tuple(
+                Attempts(job.variants[index].attempts, job.variants[index].strikes)
+                for index in indexes
+            ),
+        )
+        sink = JobSink(job, indexes, self._stores, self._makings)
+        self._enter(job)
+        try:
+            await self._engine.run(order, sink)
+        finally:
+            self._outside[job.client] += 1
+            for index in indexes:
+                self._makings.settle(job, job.variants[index], None)
+
+
+def _end_rest(job: Job, state: TaskState, error: PixelPipeError | None) -> list[int]:
+    """What is not settled never will be; gives the indexes."""
+    problem = error.problem() if error else None
+    rest = job.open_variants()
+    for index in rest:
+        job.variants[index].move(state)
+        job.variants[index].problem = problem
+    if problem is not None:
+        job.problems = (*job.problems, problem)
+    return rest

@@ -1,0 +1,77 @@
+"""From a request that was received to what the job service is asked for."""
+
+import re
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from pixelpipe.jobs.records import Key
+from pixelpipe.jobs.submission import PRIORITIES, Caller, Submission, Wishes
+from pixelpipe.recipes.mistakes import Mistake, invalid_spec
+from pixelpipe.recipes.spec import Spec
+from pixelpipe.server.context import RUNTIME
+from pixelpipe.server.idempotency import idempotency_key, request_fingerprint
+from pixelpipe.server.upload import Received
+from pixelpipe.webhooks.targets import check_url
+
+# Fields of a request that makes a job, beside those that say what of.
+WISHES = ("priority", "webhook")
+
+_PRIORITY = re.compile(r"[+-]?[0-9]{1,3}")
+
+
+def caller_of(request: web.Request) -> Caller:
+    """Who asks; its address stands for it."""
+    return Caller(client=request.remote or "")
+
+
+def check_wishes(request: web.Request) -> None:
+    """Refuse a bad key before the body is read.
+
+    Raises:
+        MalformedRequestError: As `idempotency_key`.
+    """
+    idempotency_key(request.headers)
+
+
+def job_submission(request: web.Request, body: Received, specs: Sequence[Spec]) -> Submission:
+    """What `request` wants done, as a job.
+
+    Raises:
+        MalformedRequestError: The `Idempotency-Key` is none.
+        InvalidSpecError: The priority or the webhook is none that is allowed.
+    """
+    caller = caller_of(request)
+    wishes = Wishes(
+        priority=_priority(body.fields.get("priority")),
+        webhook=_webhook(request, body.fields.get("webhook")),
+        key=_key(request, body, specs, caller.tenant),
+    )
+    return Submission(body.upload, body.name, tuple(specs), body.receive_ms, caller, wishes)
+
+
+def _priority(given: str | None) -> int:
+    if given is None:
+        return 0
+    if _PRIORITY.fullmatch(given) and int(given) in PRIORITIES:
+        return int(given)
+    least, most = PRIORITIES[0], PRIORITIES[-1]
+    detail = f"must be a whole number from {least} to {most}, not {given[:40]!r}"
+    raise invalid_spec([Mistake(("priority",), detail)])
+
+
+def _webhook(request: web.Request, given: str | None) -> str | None:
+    if given is None:
+        return None
+    return check_url(given, allow_private=request.app[RUNTIME].settings.webhook_private)
+
+
+def _key(request: web.Request, body: Received, specs: Sequence[Spec], tenant: str) -> Key | None:
+    name = idempotency_key(request.headers)
+    if name is None:
+        return None
+    options = {wish: body.fields[wish] for wish in WISHES if wish in body.fields}
+    fingerprint = request_fingerprint(
+        request.path, body.upload.sha256, specs, options | {"name": body.name}
+    )
+    return Key(tenant, name, fingerprint)

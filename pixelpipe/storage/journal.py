@@ -1,0 +1,319 @@
+"""The journal in SQLite: jobs, tasks and events that survive a crash."""
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pixelpipe.jobs.model import Blob, Event, Job
+from pixelpipe.jobs.ports import Listing
+from pixelpipe.jobs.records import (
+    BlobMissingError,
+    Key,
+    KeyTakenError,
+    LostJobError,
+    Outcome,
+    Record,
+    RefusedError,
+)
+from pixelpipe.storage import removal, rows
+from pixelpipe.storage.database import Database
+
+_KEYED = """
+    SELECT jobs.id, keys.fingerprint FROM keys JOIN jobs ON jobs.number = keys.job
+    WHERE keys.tenant = ? AND keys.name = ?
+"""
+_HELD = """
+    SELECT EXISTS (SELECT 1 FROM blob_refs WHERE job = number AND sha256 = ?)
+    FROM jobs WHERE id = ? AND epoch = ? AND deleted_us IS NULL
+"""
+_INSERT_REFERENCE = "INSERT INTO blob_refs VALUES (?, ?, ?)"
+_INSERT_EVENT = "INSERT INTO events (job, seq, type, data) VALUES (?, ?, ?, ?)"
+_INSERT_DELIVERY = """
+    INSERT INTO deliveries (id, url, body, attempts, due_us) VALUES (?, ?, ?, ?, ?)
+"""
+_TAKE_OVER = "UPDATE jobs SET epoch = epoch + 1, owner = ? WHERE ended_us IS NULL"
+_OPEN = "SELECT number FROM jobs WHERE ended_us IS NULL ORDER BY created_us, number"
+_LISTED = """
+    SELECT created_us, id, number FROM jobs
+    WHERE tenant = ? AND deleted_us IS NULL AND created_us > ? AND (created_us, id) < (?, ?)
+    ORDER BY created_us DESC, id DESC LIMIT ?
+"""
+_LISTED_IN = """
+    SELECT created_us, id, number FROM jobs
+    WHERE tenant = ? AND state = ? AND deleted_us IS NULL
+        AND created_us > ? AND (created_us, id) < (?, ?)
+    ORDER BY created_us DESC, id DESC LIMIT ?
+"""
+_MADE = "SELECT sha256, size_bytes FROM tasks WHERE made_for = ? AND reuse_key = ? LIMIT 1"
+_EVENTS = """
+    SELECT events.id, type, jobs.id, events.seq, data FROM events
+    JOIN jobs ON jobs.number = events.job
+    WHERE events.id > ? ORDER BY events.id LIMIT ?
+"""
+_EVENTS_OF = """
+    SELECT events.id, type, jobs.id, events.seq, data FROM events
+    JOIN jobs ON jobs.number = events.job
+    WHERE events.id IN (
+        SELECT id FROM events
+        WHERE job IN (SELECT number FROM jobs WHERE id IN (SELECT value FROM json_each(?)))
+            AND id > ?
+        ORDER BY id LIMIT ?
+    ) ORDER BY events.id
+"""
+_LAST_EVENT = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
+_ENDED = "SELECT number, deleted_us FROM jobs WHERE id = ? AND ended_us IS NOT NULL"
+
+_NEVER_US = -(2**63)
+_EVER_US = 2**63 - 1
+
+_Place = TypeVar("_Place")
+
+
+class SqliteJournal:
+    """`jobs.ports.Journal` in a SQLite database.
+
+    Args:
+        database: Where.
+        present: Whether a blob is in the store; called in a thread, within a transaction.
+        remove: Removes a blob from the store, if it is there; likewise.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        present: Callable[[Blob], bool],
+        remove: Callable[[str], None],
+    ) -> None:
+        self._database = database
+        self._present = present
+        self._remove = remove
+        self._owner = secrets.token_urlsafe(16)
+
+    async def write(self, records: Sequence[Record]) -> Sequence[Outcome]:
+        """Record steps; see the port."""
+        return await self._database.write(self._write, records)
+
+    async def take_over(self) -> Sequence[Job]:
+        """All jobs that have not ended; see the port."""
+        return await self._database.write(_take_over, self._owner)
+
+    async def get(self, job_id: str) -> Job | None:
+        """The job; see the port."""
+        return await self._database.read(_get, job_id)
+
+    async def list(self, listing: Listing) -> Sequence[Job]:
+        """The jobs that `listing` asks for; see the port."""
+        return await self._database.read(_listed, listing)
+
+    async def keyed(self, tenant: str, name: str) -> tuple[str, str] | None:
+        """The id of the job that has this key, and the fingerprint; see the port."""
+        return await self._database.read(_keyed, tenant, name)
+
+    async def reusable(self, tenant: str, reuse_keys: Collection[str]) -> Mapping[str, Blob]:
+        """Variants that were made already; see the port."""
+        return await self._database.read(_reusable, tenant, reuse_keys)
+
+    async def events(
+        self, after: int, job_ids: Collection[str] | None, limit: int
+    ) -> Sequence[Event]:
+        """Events in order; see the port."""
+        return await self._database.read(_events, after, job_ids, limit)
+
+    async def last_event_id(self) -> int:
+        """The newest event's id; see the port."""
+        return await self._database.read(_last_event_id)
+
+    async def bury(self, job_id: str, now: datetime) -> bool:
+        """Delete an ended job; see the port."""
+        return await self._database.write(_bury, job_id, rows.microseconds(now))
+
+    async def expire(
+        self, *, ended_before: datetime, deleted_before: datetime, keep: Collection[str]
+    ) -> int:
+        """Remove jobs that are over for long; see the port."""
+        ended_us, deleted_us = rows.microseconds(ended_before), rows.microseconds(deleted_before)
+        keep, begin = frozenset(keep), removal.BEGINNING
+        ended = await self._in_portions(removal.expire_jobs, begin, ended_us, keep)
+        deleted = await self._in_portions(removal.expire_graves, begin, deleted_us, keep)
+        await self._shrink()
+        return ended + deleted
+
+    async def evict(self, limit_bytes: int, keep: Collection[str]) -> int:
+        """Remove ended jobs until blobs fit; see the port."""
+        keep, begin = frozenset(keep), removal.BEGINNING
+        evicted = await self._in_portions(removal.evict_jobs, begin, limit_bytes, keep)
+        await self._shrink()
+        return evicted
+
+    async def sweep(self, suspects: Collection[str], keep: Collection[str]) -> int:
+        """Remove blobs that no job refers to; see the port."""
+        others = frozenset(suspects) - frozenset(keep)
+        # Suspects that some job referred to once are left to the second round: none counts twice.
+        spared = others | frozenset(keep)
+        unused = await self._in_portions(removal.sweep_unused, "", spared, self._remove)
+        ordered = sorted(others)
+        return unused + await self._in_portions(removal.sweep_suspects, 0, ordered, self._remove)
+
+    async def _shrink(self) -> None:
+        while await self._database.write(removal.give_back):
+            pass
+
+    async def _in_portions(
+        self,
+        function: Callable[..., removal.Portion[_Place]],
+        begin: _Place,
+        *arguments: Any,  # noqa: ANN401 - those of `function`
+    ) -> int:
+        removed, after = 0, begin
+        while True:
+            portion = await self._database.write(function, after, *arguments)
+            removed += portion.removed
+            if portion.after is None:
+                return removed
+            after = portion.after
+
+    def _write(
+        self, connection: sqlite3.Connection, records: Sequence[Record]
+    ) -> Sequence[Outcome]:
+        return [self._outcome(connection, record) for record in records]
+
+    def _outcome(self, connection: sqlite3.Connection, record: Record) -> Outcome:
+        try:
+            return self._record(connection, record)
+        except RefusedError as refusal:
+            return refusal
+
+    def _record(self, connection: sqlite3.Connection, record: Record) -> Event | None:
+        # All that can refuse it comes before the first change to a row.
+        blobs = rows.references(record)
+        if record.new:
+            _check_key(connection, record.key)
+        else:
+            blobs = {sha: blob for sha, blob in blobs.items() if _is_new(connection, record, sha)}
+        for blob in blobs.values():
+            if not self._present(blob):
+                raise BlobMissingError(blob.sha256)
+        number, seq = self._write_job(connection, record)
+        connection.executemany(
+            _INSERT_REFERENCE, [(number, blob.sha256, blob.size_bytes) for blob in blobs.values()]
+        )
+        return _append(connection, record, number, seq) if record.event else None
+
+    def _write_job(self, connection: sqlite3.Connection, record: Record) -> tuple[int, int]:
+        """Write the job's row and those of its tasks; give its number and its seq."""
+        if record.new:
+            job, tasks = rows.INSERT_JOB, rows.INSERT_TASK
+            row, task_rows = rows.new_job_row(record, self._owner), rows.new_task_rows
+        else:
+            job, tasks = rows.UPDATE_JOB, rows.UPDATE_TASK
+            row, task_rows = rows.job_row(record), rows.task_rows
+        written = connection.execute(job, row).fetchone()
+        if written is None:
+            raise LostJobError(record.job.id)
+        number, seq = written
+        connection.executemany(tasks, task_rows(record, number))
+        if record.new and record.key:
+            key = record.key
+            connection.execute(
+                "INSERT INTO keys VALUES (?, ?, ?, ?)",
+                (key.tenant, key.name, key.fingerprint, number),
+            )
+        return number, seq
+
+
+def _check_key(connection: sqlite3.Connection, key: Key | None) -> None:
+    taken = key and _keyed(connection, key.tenant, key.name)
+    if taken:
+        raise KeyTakenError(*taken)
+
+
+def _is_new(connection: sqlite3.Connection, record: Record, sha256: str) -> bool:
+    """Whether the job does not refer to the blob yet."""
+    held = connection.execute(_HELD, (sha256, record.job.id, record.job.epoch)).fetchone()
+    if held is None:
+        raise LostJobError(record.job.id)
+    return not held[0]
+
+
+def _append(connection: sqlite3.Connection, record: Record, number: int, seq: int) -> Event:
+    assert record.event
+    data = rows.numbered(record.data, seq)
+    row = (number, seq, record.event.value, data)
+    event_id = connection.execute(_INSERT_EVENT, row).lastrowid
+    assert event_id is not None
+    event = Event(event_id, record.event, record.job.id, seq, data)
+    delivery = rows.message(record.job, event)
+    if delivery:
+        due_us = rows.microseconds(delivery.due_at)
+        connection.execute(_INSERT_DELIVERY, (delivery.id, delivery.url, delivery.body, 0, due_us))
+    return event
+
+
+def _take_over(connection: sqlite3.Connection, owner: str) -> Sequence[Job]:
+    connection.execute(_TAKE_OVER, (owner,))
+    return rows.read_jobs(connection, [number for (number,) in connection.execute(_OPEN)])
+
+
+def _get(connection: sqlite3.Connection, job_id: str) -> Job | None:
+    found = connection.execute("SELECT number FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    return rows.read_jobs(connection, found)[0] if found else None
+
+
+def _listed(connection: sqlite3.Connection, listing: Listing) -> Sequence[Job]:
+    after, before = listing.created_after, listing.created_before
+    after_us = _NEVER_US if after is None else rows.microseconds(after)
+    # No id comes before the empty one, so this is "created before".
+    bounds = [(_EVER_US, "")] if before is None else [(rows.microseconds(before), "")]
+    if listing.behind is not None:
+        created_at, job_id = listing.behind
+        bounds.append((rows.microseconds(created_at), job_id))
+    place = (after_us, *min(bounds), listing.limit)
+    # State by state, so that each is read from an index, and no more of it than wanted.
+    parts = [
+        connection.execute(_LISTED_IN, (listing.tenant, state.value, *place)).fetchall()
+        for state in frozenset(listing.states)
+    ] or [connection.execute(_LISTED, (listing.tenant, *place)).fetchall()]
+    found = sorted((row for part in parts for row in part), reverse=True)
+    return rows.read_jobs(connection, [number for *_, number in found[: listing.limit]])
+
+
+def _keyed(connection: sqlite3.Connection, tenant: str, name: str) -> tuple[str, str] | None:
+    found: tuple[str, str] | None = connection.execute(_KEYED, (tenant, name)).fetchone()
+    return found
+
+
+def _reusable(
+    connection: sqlite3.Connection, tenant: str, reuse_keys: Collection[str]
+) -> Mapping[str, Blob]:
+    found = {key: connection.execute(_MADE, (tenant, key)).fetchone() for key in reuse_keys}
+    return {key: Blob(*row) for key, row in found.items() if row}
+
+
+def _events(
+    connection: sqlite3.Connection, after: int, job_ids: Collection[str] | None, limit: int
+) -> Sequence[Event]:
+    if job_ids is None:
+        found = connection.execute(_EVENTS, (after, limit))
+    else:
+        found = connection.execute(_EVENTS_OF, (rows.json_text(list(job_ids)), after, limit))
+    return [rows.event_of(row) for row in found]
+
+
+def _last_event_id(connection: sqlite3.Connection) -> int:
+    found = connection.execute(_LAST_EVENT).fetchone()
+    return int(found[0]) if found else 0
+
+
+def _bury(connection: sqlite3.Connection, job_id: str, now_us: int) -> bool:
+    found = connection.execute(_ENDED, (job_id,)).fetchone()
+    if found is None:
+        return False
+    number, deleted_us = found
+    if deleted_us is None:
+        connection.execute("UPDATE jobs SET deleted_us = ? WHERE number = ?", (now_us, number))
+        connection.execute("UPDATE tasks SET made_for = NULL WHERE job = ?", (number,))
+        connection.execute("DELETE FROM blob_refs WHERE job = ?", (number,))
+    return True

@@ -1,0 +1,58 @@
+"""Opens and closes what a server, or a command, stores things in."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixelpipe.jobs.ports import Journal, Outbox
+from pixelpipe.storage.blobs import FileBlobs
+from pixelpipe.storage.database import Database
+from pixelpipe.storage.folder import exclusive
+from pixelpipe.storage.journal import SqliteJournal
+from pixelpipe.storage.memory import MemoryJournal, MemoryOutbox
+from pixelpipe.storage.outbox import SqliteOutbox
+from pixelpipe.storage.space import Space
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The ports of `pixelpipe.jobs` over one data folder."""
+
+    journal: Journal
+    outbox: Outbox
+    blobs: FileBlobs
+    space: Space
+
+
+@asynccontextmanager
+async def open_storage(
+    folder: Path, reserve_bytes: int, *, durable: bool
+) -> AsyncIterator[Storage]:
+    """The storage in `folder`, which is ours alone for as long as it is open.
+
+    Args:
+        folder: Made if it is not there.
+        reserve_bytes: Room that is held back for the journal.
+        durable: Whether jobs outlive this; otherwise they are kept in memory, and no blob is
+            removed.
+
+    Raises:
+        FolderError: The folder cannot be used, or another server works in it.
+    """
+    async with AsyncExitStack() as closing:
+        await asyncio.to_thread(closing.enter_context, exclusive(folder))
+        space = await asyncio.to_thread(Space, folder, reserve_bytes)
+        await space.start()
+        closing.push_async_callback(space.close)
+        blobs = await asyncio.to_thread(FileBlobs, folder / "blobs", space)
+        closing.push_async_callback(asyncio.to_thread, blobs.close)
+        if not durable:
+            kept = MemoryJournal(present=lambda _: True, remove=lambda _: None)
+            yield Storage(kept, MemoryOutbox(kept.deliveries), blobs, space)
+            return
+        database = await asyncio.to_thread(Database, folder / "journal.sqlite3", space)
+        closing.push_async_callback(asyncio.to_thread, database.close)
+        journal = SqliteJournal(database, present=blobs.holds, remove=blobs.remove)
+        yield Storage(journal, SqliteOutbox(database), blobs, space)

@@ -1,0 +1,257 @@
+"""Jobs as rows and back, and what follows from a record, for every journal alike."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic_core import from_json, to_json
+
+from pixelpipe.jobs.model import (
+    Blob,
+    Cache,
+    Event,
+    EventType,
+    Job,
+    JobState,
+    Source,
+    TaskState,
+    Variant,
+)
+from pixelpipe.jobs.ports import Delivery
+from pixelpipe.jobs.records import Record
+from pixelpipe.recipes.task import Decode, Task
+
+Row = tuple[Any, ...]
+
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SOURCE = TypeAdapter(Source)
+_DECODE = TypeAdapter(Decode)
+_TASK = TypeAdapter(Task)
+
+INSERT_JOB = """
+    INSERT INTO jobs (
+        id, tenant, client, priority, created_us, webhook, source, decode, owner, epoch,
+        seq, state, ended_us, decodes, decode_attempts, decode_strikes, problems, timings_ms
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO NOTHING RETURNING number, seq
+"""
+UPDATE_JOB = """
+    UPDATE jobs SET
+        seq = seq + ?, state = ?, ended_us = ?, decodes = ?, decode_attempts = ?,
+        decode_strikes = ?, problems = ?, timings_ms = ?
+    WHERE id = ? AND epoch = ? AND deleted_us IS NULL RETURNING number, seq
+"""
+INSERT_TASK = """
+    INSERT INTO tasks (
+        task, reuse_key, state, attempts, strikes, sha256, size_bytes, cache, timings_ms,
+        problem, made_for, job, position
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+UPDATE_TASK = """
+    UPDATE tasks SET
+        state = ?, attempts = ?, strikes = ?, sha256 = ?, size_bytes = ?, cache = ?,
+        timings_ms = ?, problem = ?, made_for = ?
+    WHERE job = ? AND position = ?
+"""
+_JOBS = """
+    SELECT number, id, tenant, client, created_us, source, decode, priority, webhook, state,
+        epoch, decodes, decode_attempts, decode_strikes, problems, timings_ms, ended_us, deleted_us
+    FROM jobs WHERE number IN (SELECT value FROM json_each(?))
+"""
+_TASKS = """
+    SELECT job, task, reuse_key, state, attempts, strikes, sha256, size_bytes, cache, timings_ms,
+        problem
+    FROM tasks WHERE job IN (SELECT value FROM json_each(?)) ORDER BY job, position
+"""
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970; `moment` knows its time zone."""
+    return (moment - _1970) // _MICROSECOND
+
+
+def moment_at(since_us: int) -> datetime:
+    """The moment so many microseconds after 1970, in UTC."""
+    return _1970 + timedelta(microseconds=since_us)
+
+
+def json_text(value: object) -> str:
+    """`value` as JSON."""
+    return to_json(value).decode()
+
+
+def numbered(data: bytes, seq: int) -> bytes:
+    """`data`, a JSON object, with `seq` as its last member."""
+    members = data.rstrip().removesuffix(b"}").rstrip()
+    comma = b"" if members.endswith(b"{") else b","
+    return b'%b%b"seq":%d}' % (members, comma, seq)
+
+
+def ended_at(job: Job) -> datetime | None:
+    """When the job ended; None if it has not, or was taken up again since."""
+    if not job.ended:
+        return None
+    assert job.ended_at is not None, f"job {job.id} ended without a time"
+    return job.ended_at
+
+
+def references(record: Record) -> dict[str, Blob]:
+    """The blobs that the job refers to, as far as the record tells, by digest."""
+    blobs = {
+        variant.blob.sha256: variant.blob
+        for _, variant in record.variants
+        if variant.state is TaskState.COMPLETED and variant.blob
+    }
+    if record.new:
+        source = record.job.source
+        blobs[source.sha256] = Blob(source.sha256, source.size_bytes)
+    return blobs
+
+
+def message(job: Job, event: Event) -> Delivery | None:
+    """What the job's webhook has to be told of the event; None if nothing."""
+    if job.webhook is None or not event.terminal:
+        return None
+    ended = ended_at(job)
+    assert ended is not None, f"job {job.id} has not ended"
+    timestamp = ended.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    head = f'{{"type":"{event.type.value}","timestamp":"{timestamp}","data":'
+    return Delivery(
+        id=f"msg_{job.id}_{event.seq}",
+        url=job.webhook,
+        body=b"%b%b}" % (head.encode(), event.data),
+        attempts=0,
+        due_at=ended,
+    )
+
+
+def new_job_row(record: Record, owner: str) -> Row:
+    """What INSERT_JOB wants."""
+    job = record.job
+    return (
+        job.id,
+        job.tenant,
+        job.client,
+        job.priority,
+        microseconds(job.created_at),
+        job.webhook,
+        _SOURCE.dump_json(job.source).decode(),
+        _DECODE.dump_json(job.decode).decode(),
+        owner,
+        job.epoch,
+        *_job_state(record),
+    )
+
+
+def job_row(record: Record) -> Row:
+    """What UPDATE_JOB wants."""
+    return (*_job_state(record), record.job.id, record.job.epoch)
+
+
+def new_task_rows(record: Record, number: int) -> Iterable[Row]:
+    """What INSERT_TASK wants, for each variant of the job of that number."""
+    for position, variant in record.variants:
+        task = _TASK.dump_json(variant.task).decode()
+        state = _task_state(variant, record.job.tenant)
+        yield (task, variant.reuse_key, *state, number, position)
+
+
+def task_rows(record: Record, number: int) -> Iterable[Row]:
+    """What UPDATE_TASK wants, for each variant in the record, of the job of that number."""
+    for position, variant in record.variants:
+        yield (*_task_state(variant, record.job.tenant), number, position)
+
+
+def read_jobs(connection: sqlite3.Connection, numbers: Sequence[int]) -> Sequence[Job]:
+    """The jobs of these numbers, in their order; one that is not there is left out."""
+    wanted = json_text(numbers)
+    tasks = {
+        number: [_variant(row) for row in rows]
+        for number, rows in groupby(connection.execute(_TASKS, (wanted,)), itemgetter(0))
+    }
+    jobs = {
+        row[0]: _job(row, tasks.get(row[0], [])) for row in connection.execute(_JOBS, (wanted,))
+    }
+    return [jobs[number] for number in numbers if number in jobs]
+
+
+def _job_state(record: Record) -> Row:
+    job = record.job
+    ended = ended_at(job)
+    return (
+        int(record.event is not None),
+        job.state.value,
+        None if ended is None else microseconds(ended),
+        job.decodes,
+        job.decode_attempts,
+        job.decode_strikes,
+        json_text(job.problems),
+        json_text(job.timings_ms),
+    )
+
+
+def _task_state(variant: Variant, tenant: str) -> Row:
+    blob = variant.blob
+    return (
+        variant.state.value,
+        variant.attempts,
+        variant.strikes,
+        None if blob is None else blob.sha256,
+        None if blob is None else blob.size_bytes,
+        variant.cache.value,
+        json_text(variant.timings_ms),
+        None if variant.problem is None else json_text(variant.problem),
+        tenant if blob is not None and variant.state is TaskState.COMPLETED else None,
+    )
+
+
+def _job(row: Row, variants: list[Variant]) -> Job:
+    _, job_id, tenant, client, created_us, source, decode, priority, webhook, state, *rest = row
+    epoch, decodes, attempts, strikes, problems, timings_ms, ended_us, deleted_us = rest
+    return Job(
+        id=job_id,
+        tenant=tenant,
+        client=client,
+        created_at=moment_at(created_us),
+        source=_SOURCE.validate_json(source),
+        decode=_DECODE.validate_json(decode),
+        variants=variants,
+        priority=priority,
+        webhook=webhook,
+        state=JobState(state),
+        epoch=epoch,
+        decodes=decodes,
+        decode_attempts=attempts,
+        decode_strikes=strikes,
+        problems=tuple(from_json(problems)),
+        timings_ms=from_json(timings_ms),
+        ended_at=None if ended_us is None else moment_at(ended_us),
+        deleted_at=None if deleted_us is None else moment_at(deleted_us),
+    )
+
+
+def _variant(row: Row) -> Variant:
+    _, task, reuse_key, state, attempts, strikes, sha256, size_bytes, cache, *rest = row
+    timings_ms, problem = rest
+    return Variant(
+        task=_TASK.validate_json(task),
+        reuse_key=reuse_key,
+        state=TaskState(state),
+        attempts=attempts,
+        strikes=strikes,
+        blob=None if sha256 is None else Blob(sha256, size_bytes),
+        cache=Cache(cache),
+        timings_ms=from_json(timings_ms),
+        problem=None if problem is None else from_json(problem),
+    )
+
+
+def event_of(row: Row) -> Event:
+    """The event of a row of id, type, job's id, seq, data."""
+    event_id, kind, job_id, seq, data = row
+    return Event(event_id, EventType(kind), job_id, seq, data)
