@@ -156,8 +156,10 @@ class Database:
         try:
             return call()
         except (sqlite3.Error, OSError) as error:
-            if not (self._lacks_room(error) and self._space.exhausted()):
+            if not self._lacks_room(error):
                 raise
+            # Whether it is us who give the reserve up, or somebody else just has.
+            self._space.exhausted()
         return call()
 
     def _lacks_room(self, error: sqlite3.Error | OSError) -> bool:

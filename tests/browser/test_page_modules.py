@@ -16,11 +16,14 @@ _PLAY = """async (steps) => {
   const { Jobs } = await import("/jobs.js");
   const jobs = new Jobs();
   const seen = [];
+  let take = null;
   const note = (job) => seen.push(
     [job.state, ...job.variants.map((variant) => variant.state)].join(" ")
   );
   for (const [step, ...given] of steps) {
     if (step === "adopt") jobs.adopt(given[0], note);
+    else if (step === "ask") take = jobs.awaitAnswer(given[0]);
+    else if (step === "answer") take(given[0]);
     else jobs[step](...given);
   }
   return { seen, unfinished: jobs.unfinished().map((job) => job.id) };
@@ -111,6 +114,52 @@ def test_requeued_job_runs_again_after_its_end(page: Page) -> None:
     assert outcome["unfinished"] == ["a"]
 
 
+def test_answer_to_a_retry_revives_the_job_before_its_events_come(page: Page) -> None:
+    outcome = play(
+        page,
+        ["adopt", job("running", "running")],
+        job_event(4, "job.failed", job("failed", "failed")),
+        ["ask", "a"],
+        ["answer", job("queued", "queued")],
+        variant_event(6, "v0", "running"),
+    )
+    assert outcome["seen"][1:] == ["failed failed", "queued queued", "queued running"]
+    assert outcome["unfinished"] == ["a"]
+
+
+def test_answer_that_comes_after_the_events_of_the_change_is_old(page: Page) -> None:
+    outcome = play(
+        page,
+        ["adopt", job("running", "running")],
+        job_event(4, "job.failed", job("failed", "failed")),
+        ["ask", "a"],
+        job_event(5, "job.requeued", job("queued", "queued")),
+        variant_event(6, "v0", "running"),
+        ["answer", job("queued", "queued")],
+    )
+    assert outcome["seen"][2:] == ["queued queued", "queued running"]
+
+
+def test_job_adopted_twice_stays_as_the_page_knows_it(page: Page) -> None:
+    outcome = play(
+        page,
+        ["adopt", job("queued", "queued")],
+        job_event(2, "job.completed", job("completed", "completed")),
+        ["adopt", job("queued", "queued")],
+    )
+    assert outcome["seen"][1:] == ["completed completed", "completed completed"]
+
+
+def test_forgotten_job_is_not_told_of_any_more(page: Page) -> None:
+    outcome = play(
+        page,
+        ["adopt", job("running", "running")],
+        ["forget", "a"],
+        job_event(2, "job.completed", job("completed", "completed")),
+    )
+    assert outcome == {"seen": ["running running"], "unfinished": []}
+
+
 def test_refresh_brings_what_was_missed_but_takes_back_no_end(page: Page) -> None:
     outcome = play(
         page,
@@ -135,6 +184,15 @@ def test_job_unknown_to_the_server_ends_as_failed(page: Page) -> None:
     )
     assert outcome["seen"][1:] == ["failed completed failed"]
     assert outcome["unfinished"] == []
+
+
+def test_job_that_has_ended_keeps_its_end_when_the_server_has_it_no_more(page: Page) -> None:
+    outcome = play(
+        page,
+        ["adopt", job("completed", "completed")],
+        ["lose", "a", {"title": "Job deleted", "detail": "The job was deleted."}],
+    )
+    assert outcome["seen"][1:] == ["completed completed"]
 
 
 def test_events_of_other_clients_do_not_pile_up(page: Page) -> None:
@@ -169,6 +227,37 @@ def test_slots_let_only_so_many_work_at_once(page: Page) -> None:
         }"""
     )
     assert counts == {"most": 3, "now": 0, "failed": 1, "order": list(range(10))}
+
+
+def test_stream_that_gave_up_is_opened_anew_after_the_last_event_seen(page: Page) -> None:
+    opened = page.evaluate(
+        """async () => {
+          const sources = [];
+          window.EventSource = class extends EventTarget {
+            static CLOSED = 2;
+            constructor(address) {
+              super();
+              this.address = address;
+              sources.push(this);
+            }
+          };
+          window.setTimeout = (act, _, ...given) => act(...given);
+          const { openStream } = await import("/stream.js");
+          const nothing = () => undefined;
+          openStream({ onEvent: nothing, onOpen: nothing, onState: nothing });
+          const giveUp = () => {
+            sources.at(-1).readyState = EventSource.CLOSED;
+            sources.at(-1).dispatchEvent(new Event("error"));
+          };
+          giveUp();
+          const event = new MessageEvent("job.started", { data: "{}", lastEventId: "7" });
+          sources.at(-1).dispatchEvent(event);
+          giveUp();
+          giveUp();
+          return sources.map(({ address }) => address);
+        }"""
+    )
+    assert opened == ["api/events", "api/events", *["api/events?after=7"] * 2]
 
 
 def told_failures(page: Page, failures: list[dict[str, Any]], variants: int) -> list[str]:

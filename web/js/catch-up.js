@@ -1,4 +1,5 @@
-import { problemOfAnswer } from "./problem.js";
+import { call } from "./call.js";
+import { Problem } from "./problem.js";
 
 /**
  * Ask for every unfinished job, after the stream was opened (again).
@@ -13,9 +14,17 @@ export async function catchUp(jobs) {
 }
 
 async function catchUpOne(jobs, { id, links }) {
-  const answer = await fetch(links.self).catch(() => null);
-  // No answer at all: the stream is gone as well, and its next opening asks again.
-  if (answer === null) return;
-  if (answer.ok) jobs.refresh(await answer.json());
-  else if (answer.status < 500) jobs.lose(id, problemOfAnswer(answer.status, await answer.text()));
+  try {
+    const job = await call("GET", links.self);
+    if (job.deleted_at) jobs.lose(id, removedElsewhere());
+    else jobs.refresh(job);
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    // Otherwise the server is in trouble: the stream will break as well, and its next opening asks.
+    if (problem.gone) jobs.lose(id, problem);
+  }
+}
+
+function removedElsewhere() {
+  return new Problem({ title: "Removed", detail: "The job was removed elsewhere." });
 }

@@ -19,13 +19,15 @@ export class Jobs {
   #early = [];
 
   /**
-   * Take in the job that an upload's answer names.
+   * Take in the job that an answer names. One that is known already stays as it is, and only its
+   * listener changes.
    *
    * @param {object} job The job's JSON.
    * @param {(job: object) => void} onChange Called now and after every change.
    */
   adopt(job, onChange) {
-    const entry = { job, seq: -1, onChange };
+    const entry = this.#entries.get(job.id) ?? { job, seq: -1 };
+    entry.onChange = onChange;
     this.#entries.set(job.id, entry);
     const early = this.#early.filter(({ data }) => data.job === job.id);
     this.#early = this.#early.filter(({ data }) => data.job !== job.id);
@@ -63,13 +65,37 @@ export class Jobs {
     entry.onChange(entry.job);
   }
 
-  /** End a job of which the server knows nothing any more. */
+  /**
+   * The server is being asked to change a job; gives what takes its answer in.
+   *
+   * The answer and the events of the change travel on two connections: once an event has come, the
+   * answer is old, and the events say the rest.
+   *
+   * @returns {(job: object) => void}
+   */
+  awaitAnswer(id) {
+    const entry = this.#entries.get(id);
+    const { seq } = entry;
+    return (job) => {
+      if (entry.seq !== seq) return;
+      entry.job = job;
+      entry.onChange(job);
+    };
+  }
+
+  /** The page has no place for the job any more. */
+  forget(id) {
+    this.#entries.delete(id);
+  }
+
+  /** The server does not have the job any more; one that had not ended will not be made. */
   lose(id, problem) {
     const entry = this.#entries.get(id);
+    const state = hasEnded(entry.job) ? entry.job.state : "failed";
     const variants = entry.job.variants.map((variant) =>
       hasEnded(variant) ? variant : { ...variant, state: "failed" },
     );
-    entry.job = { ...entry.job, state: "failed", variants, failures: [problem] };
+    entry.job = { ...entry.job, state, variants, failures: [problem], gone: true };
     entry.onChange(entry.job);
   }
 

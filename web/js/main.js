@@ -1,27 +1,29 @@
+import { Album } from "./album.js";
 import { Announcer } from "./announcer.js";
-import { Card } from "./card.js";
+import { call } from "./call.js";
 import { catchUp } from "./catch-up.js";
 import { setText } from "./element.js";
 import { takeIn } from "./intake.js";
-import { Jobs, hasEnded } from "./jobs.js";
+import { Jobs } from "./jobs.js";
+import { Photograph } from "./photograph.js";
 import { PresetChoice } from "./presets.js";
 import { Problem } from "./problem.js";
 import { offerCopies, showRecipe } from "./recipe.js";
 import { Slots } from "./slots.js";
 import { openStream } from "./stream.js";
-import { Summary } from "./summary.js";
-import { upload } from "./upload.js";
-import { jobInWords } from "./words.js";
 
 /** A browser has six connections to a host: the stream takes one, pictures and downloads two. */
 const UPLOADS_AT_ONCE = 3;
+const RECENT_JOBS = 12;
 
-const jobs = new Jobs();
-const cards = [];
-const slots = new Slots(UPLOADS_AT_ONCE);
-const announcer = new Announcer();
-const summary = new Summary(() => cards.map((card) => card.tally));
+const desk = {
+  album: new Album(),
+  announcer: new Announcer(),
+  jobs: new Jobs(),
+  slots: new Slots(UPLOADS_AT_ONCE),
+};
 const choice = new PresetChoice(choiceChanged);
+let recalling = null;
 
 function choiceChanged() {
   showRecipe(choice.names);
@@ -34,41 +36,43 @@ function addPhotographs(files) {
     return;
   }
   document.body.classList.add("working");
-  const added = files.map((file) => ({ file, card: new Card(file, choice.variants) }));
-  cards.unshift(...added.map(({ card }) => card));
-  document.getElementById("cards").prepend(...added.map(({ card }) => card.node));
-  document.getElementById("strip").prepend(...added.map(({ card }) => card.mark));
-  for (const { file, card } of added) send(file, card, choice.names);
-}
-
-async function send(file, card, presets) {
-  card.inLine();
-  summary.refresh();
-  const steps = {
-    onProgress: (sent) => card.uploading(sent),
-    onWait: (wait_s) => card.pausing(wait_s),
-  };
-  try {
-    const job = await slots.run(() => upload(file, presets, steps));
-    jobs.adopt(job, (now) => follow(card, file.name, now));
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-    card.refuse(problem, () => send(file, card, presets));
-    announcer.tell(`${file.name} was ${problem.outcome.toLowerCase()}: ${problem.title}.`);
-  }
-  summary.refresh();
-}
-
-function follow(card, name, job) {
-  card.show(job);
-  summary.refresh();
-  if (hasEnded(job)) announcer.tell(`${name}: ${jobInWords(job)} variants.`);
+  const { names, variants } = choice;
+  const added = files.map((file) => Photograph.ofFile(desk, file, variants));
+  desk.album.prepend(added);
+  for (const [index, photograph] of added.entries()) photograph.send(files[index], names);
 }
 
 function askForPreset() {
   const problem = document.getElementById("order-problem");
   problem.hidden = false;
   setText(problem, "Tick at least one preset first, then drop the photographs again.");
+}
+
+/**
+ * Show what the server had before this page came.
+ *
+ * Only once the stream is open: what happens between the server's answer and the first event would
+ * be missed otherwise.
+ */
+async function recall() {
+  const problem = document.getElementById("recall-problem");
+  try {
+    const { jobs } = await call("GET", `api/jobs?limit=${RECENT_JOBS}`);
+    const unknown = jobs.filter(({ id }) => !desk.album.find(id));
+    desk.album.append(unknown.map((job) => Photograph.ofJob(desk, job)));
+    if (jobs.length > 0) document.body.classList.add("working");
+    problem.hidden = true;
+  } catch (reason) {
+    if (!(reason instanceof Problem)) throw reason;
+    recalling = null;
+    problem.hidden = false;
+    setText(problem, `Earlier photographs could not be loaded. ${reason.title}: ${reason.detail}`);
+  }
+}
+
+function streamOpened() {
+  catchUp(desk.jobs);
+  recalling ??= recall();
 }
 
 function showStream(state) {
@@ -82,7 +86,7 @@ offerCopies();
 showRecipe(choice.names);
 choice.load();
 openStream({
-  onEvent: (type, data) => jobs.apply(type, data),
-  onOpen: () => catchUp(jobs),
+  onEvent: (type, data) => desk.jobs.apply(type, data),
+  onOpen: streamOpened,
   onState: showStream,
 });

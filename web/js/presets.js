@@ -1,6 +1,7 @@
+import { call } from "./call.js";
 import { element, setText } from "./element.js";
 import { shape } from "./frame.js";
-import { problemOfAnswer } from "./problem.js";
+import { Problem } from "./problem.js";
 import { count, sizeInWords } from "./words.js";
 
 const USUAL = "social";
@@ -22,8 +23,9 @@ export class PresetChoice {
   /** Ask the server for its presets; on failure say so and offer another try. */
   async load() {
     try {
-      this.#presets = await fetchPresets();
+      this.#presets = (await call("GET", "api/presets")).presets;
     } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
       this.#showFailure(problem);
       return;
     }
@@ -61,12 +63,6 @@ export class PresetChoice {
     again.addEventListener("click", () => this.load());
     this.#chips.replaceChildren(`The presets could not be loaded. ${problem.message} `, again);
   }
-}
-
-async function fetchPresets() {
-  const answer = await fetch("api/presets");
-  if (!answer.ok) throw problemOfAnswer(answer.status, await answer.text());
-  return (await answer.json()).presets;
 }
 
 function chip(preset) {

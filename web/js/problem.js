@@ -3,18 +3,20 @@ const USUAL_PAUSE_S = 2;
 /**
  * What went wrong, as the server says it (RFC 9457) or as the page found out itself.
  *
- * `retryable` is true where the same upload may well succeed later; `outcome` says in two words
- * what it meant for the photograph.
+ * `retryable` is true where the same upload may well succeed later, `gone` where the server does
+ * not have the thing any more; `outcome` says in two words what it meant for the photograph.
  */
 export class Problem extends Error {
-  constructor({ title, detail, outcome, errors = [], retryable = false, retryAfter_s = null }) {
+  constructor({ title, detail, outcome = title, errors = [], ...meaning }) {
     super(title);
+    const { retryable = false, retryAfter_s = null, gone = false } = meaning;
     this.title = title;
     this.detail = detail;
     this.outcome = outcome;
     this.errors = errors;
     this.retryable = retryable;
     this.retryAfter_s = retryAfter_s;
+    this.gone = gone;
   }
 }
 
@@ -28,6 +30,7 @@ export function problemOfAnswer(status, body, retryAfter) {
     errors: Array.isArray(told.errors) ? told.errors : [],
     retryable: status >= 500,
     retryAfter_s: status === 503 ? secondsOf(retryAfter) : null,
+    gone: status === 404 || status === 410,
   });
 }
 

@@ -20,17 +20,23 @@ const REOPEN_MS = 2000;
  * Open the stream and keep it open for the life of the page.
  *
  * A dropped connection is EventSource's own affair: it comes back with Last-Event-ID. An answer
- * other than 200 makes it give up for good; then it is opened anew, and what was missed has to be
- * asked for, which is why `onOpen` is called at every opening.
+ * other than 200 makes it give up for good; then it is opened anew, after the last event seen. What
+ * happened while none was seen yet has to be asked for, which is why `onOpen` is called at every
+ * opening.
  *
  * @param {(type: string, data: object) => void} onEvent
  * @param {() => void} onOpen
  * @param {(words: "live" | "reconnecting") => void} onState
+ * @param {string} [after] The last event's id; without one the stream begins with what comes next.
  */
-export function openStream({ onEvent, onOpen, onState }) {
-  const source = new EventSource("api/events");
+export function openStream({ onEvent, onOpen, onState }, after = "") {
+  const source = new EventSource(after ? `api/events?after=${after}` : "api/events");
+  let last = after;
   for (const type of EVENT_TYPES) {
-    source.addEventListener(type, (event) => onEvent(type, JSON.parse(event.data)));
+    source.addEventListener(type, (event) => {
+      last = event.lastEventId;
+      onEvent(type, JSON.parse(event.data));
+    });
   }
   source.addEventListener("open", () => {
     onState("live");
@@ -39,7 +45,7 @@ export function openStream({ onEvent, onOpen, onState }) {
   source.addEventListener("error", () => {
     onState("reconnecting");
     if (source.readyState === EventSource.CLOSED) {
-      setTimeout(openStream, REOPEN_MS, { onEvent, onOpen, onState });
+      setTimeout(openStream, REOPEN_MS, { onEvent, onOpen, onState }, last);
     }
   });
 }

@@ -7,7 +7,7 @@ export class StripMark {
   /**
    * @param {string} name The photograph's name.
    * @param {string} cardId Where the mark leads.
-   * @param {Node} preview
+   * @param {Node} preview Its picture, now or later.
    */
   constructor(name, cardId, preview) {
     this.#name = name;

@@ -26,14 +26,17 @@ export class Summary {
 
   #show(tallies) {
     const sum = (key) => tallies.reduce((total, tally) => total + Number(tally[key]), 0);
-    const [done, failed, due] = ["done", "failed", "due"].map(sum);
+    const [done, failed, cancelled, due] = ["done", "failed", "cancelled", "due"].map(sum);
     const photographs = `${done} of ${count(tallies.length, "photograph")} done`;
     const failures = failed > 0 ? `, ${failed} failed` : "";
+    const cancels = cancelled > 0 ? `, ${cancelled} cancelled` : "";
+    const counts = photographs + failures + cancels;
     const variants = `${sum("made")} of ${count(due, "variant")}`;
-    setText(this.#words, `${photographs}${failures} · ${variants} · ${bytesInWords(sum("bytes"))}`);
+    setText(this.#words, `${counts} · ${variants} · ${bytesInWords(sum("bytes"))}`);
     this.#bar.max = Math.max(due, 1);
     // Refused photographs have no variants, so the end is told by the photographs.
-    this.#bar.value = done + failed === tallies.length ? this.#bar.max : sum("settled");
-    this.#box.hidden = false;
+    const ended = done + failed + cancelled === tallies.length;
+    this.#bar.value = ended ? this.#bar.max : sum("settled");
+    this.#box.hidden = tallies.length === 0;
   }
 }

@@ -5,6 +5,8 @@ import { bytesInWords, durationInWords, sizeInWords, variantInWords } from "./wo
 const REDUCED =
   "The source is too small for this size: the largest picture of that shape, never enlarged.";
 
+const REUSED = "It was there already: made before from the same photograph.";
+
 /** One variant: an empty frame of its shape, in which the picture appears. */
 export class Tile {
   #photographName;
@@ -65,10 +67,11 @@ export class Tile {
 
   #tellMaking(variant) {
     const { process = 0, encode = 0 } = variant.timings_ms;
-    const words = `${bytesInWords(variant.bytes)} · ${durationInWords(process + encode)}`;
+    const reused = variant.cache === "hit";
+    const how = reused ? "reused" : durationInWords(process + encode);
     const steps = `processed in ${durationInWords(process)}, encoded in ${durationInWords(encode)}`;
-    this.#made.title = `${variant.name}: ${steps}`;
-    this.#made.replaceChildren(words, this.#download(variant));
+    this.#made.title = `${variant.name}: ${reused ? REUSED : steps}`;
+    this.#made.replaceChildren(`${bytesInWords(variant.bytes)} · ${how}`, this.#download(variant));
   }
 
   #download(variant) {

@@ -27,6 +27,11 @@ export function sizeInWords(width_px, height_px) {
   return "as the source";
 }
 
+/** @param {string} moment As the server writes it. */
+export function whenInWords(moment) {
+  return new Date(moment).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
 export function count(number, noun) {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
