@@ -1,0 +1,120 @@
+"""Kills a server, or its workers, again and again under load and checks that nothing is lost.
+
+Serves over a temporary folder, on a port of its own. Nothing else on the machine is touched.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import sys
+
+import aiohttp
+from rich.console import Console
+
+from argument_types import amount, count
+from chaos_outcome import Outcome, show
+from chaos_processes import mark_children
+from chaos_server import ServerChaos, server_chaos
+from chaos_workers import WorkersChaos, workers_chaos
+from server_process import ServerStartError
+
+# What is over is to be gone while we still look. That a killed server has left its segment to
+# multiprocessing's resource tracker, which says so, is as it should be.
+_ENVIRONMENT = {
+    "PIXELPIPE_UPKEEP_S": "1",
+    "PIXELPIPE_ARENA_IDLE_S": "1",
+    "PYTHONWARNINGS": "ignore:resource_tracker",
+}
+_EACH_KILL_S = 30.0
+
+console = Console(stderr=True)
+
+
+def main() -> int:
+    """Run the chaos.
+
+    Returns:
+        The exit code: 0 when everything held.
+    """
+    options = _parse_arguments()
+    os.environ.update(_ENVIRONMENT)
+    try:
+        outcome = asyncio.run(_run(options))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+    except (ServerStartError, aiohttp.ClientError) as error:
+        sys.exit(f"scripts/chaos: {error}; seed {options.seed}")
+    except TimeoutError:
+        sys.exit(f"scripts/chaos: given up after {_limit_s(options):.0f} s; seed {options.seed}")
+    show(outcome, f"chaos among {options.what}, seed {options.seed}", Console())
+    return 1 if outcome.violations else 0
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
+    kinds = parser.add_subparsers(dest="what", required=True)
+    server = kinds.add_parser("server", help="kill the server and start it again")
+    server.add_argument("--kills", type=count, default=50, metavar="N", help="default 50")
+    workers = kinds.add_parser("workers", help="kill workers of a server")
+    add = workers.add_argument
+    add("--for", dest="for_s", type=amount, default=60.0, metavar="S", help="default 60 seconds")
+    add("--every-ms", type=amount, default=200.0, metavar="MS", help="default 200")
+    add("--warm-up", dest="warm_up_s", type=amount, default=5.0, metavar="S", help="default 5")
+    for kind in (server, workers):
+        add = kind.add_argument
+        add("--clients", type=count, default=4, metavar="N", help="that upload; default 4")
+        add("--seed", type=count, metavar="N", help="of what is random; default: some number")
+        add(
+            "--patience",
+            dest="patience_s",
+            type=amount,
+            default=60.0,
+            metavar="S",
+            help="how long the last jobs may take; default 60",
+        )
+    options = parser.parse_args()
+    if options.seed is None:
+        options.seed = random.randint(1, 9999)  # noqa: S311 - no secret
+    return options
+
+
+async def _run(options: argparse.Namespace) -> Outcome:
+    """Run the chaos that is wanted.
+
+    Raises:
+        ServerStartError: The server did not start.
+        aiohttp.ClientError: It did not answer.
+        TimeoutError: It took too long.
+    """
+    common = {
+        "clients": options.clients,
+        "seed": options.seed,
+        "patience_s": options.patience_s,
+        "mark": mark_children(),
+    }
+    async with asyncio.timeout(_limit_s(options)):
+        if options.what == "server":
+            return await server_chaos(ServerChaos(kills=options.kills, **common), _tell)
+        chaos = WorkersChaos(
+            for_s=options.for_s,
+            every_s=options.every_ms / 1000,
+            warm_up_s=options.warm_up_s,
+            **common,
+        )
+        return await workers_chaos(chaos, _tell)
+
+
+def _limit_s(options: argparse.Namespace) -> float:
+    """When to give up: whatever goes wrong, it ends."""
+    if options.what == "server":
+        return float(options.kills * _EACH_KILL_S + 5 * options.patience_s)
+    return float(options.for_s + options.warm_up_s + 5 * options.patience_s)
+
+
+def _tell(what: str) -> None:
+    console.print(what, highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
