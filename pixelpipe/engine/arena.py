@@ -9,6 +9,7 @@ import asyncio
 import ctypes
 import os
 from collections.abc import Callable, Collection, Iterable
+from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 
 from pixelpipe.engine import pages
@@ -203,6 +204,8 @@ class Arena:
     def __init__(self, size_bytes: int, uploads_bytes: int) -> None:
         uploads = page_aligned(uploads_bytes)
         self.size = page_aligned(size_bytes)
+        # It would start once the segment is there, and a kill in between leave that behind.
+        resource_tracker.ensure_running()
         self._segment = SharedMemory(create=True, size=self.size)
         self._fd = os.open(f"/dev/shm/{self.name}", os.O_RDWR | os.O_CLOEXEC)  # noqa: S108 - the segment
         self.uploads = Region(self._segment, self._fd, 0, uploads)

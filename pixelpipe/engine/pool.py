@@ -115,7 +115,7 @@ class Pool:
             try:
                 self._welcome(await self._in_spawner(self._spawner.start))
             except WorkerStartError as error:
-                _log.error("worker did not start", error=str(error))
+                _log.warning("worker did not start", error=str(error))
                 await self._pause(delay_s)
                 delay_s = min(2 * delay_s, _START_RETRY_MOST_S)
             else:

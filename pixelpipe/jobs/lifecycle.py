@@ -106,7 +106,6 @@ class Lifecycle:
         try:
             for index, event in _interrupted(job):
                 await self._stores.recorder.record(job, event, [index])
-            await self._stores.recorder.record(job, None)
         except RefusedError:
             _log.warning("a job was removed while it was recovered", job=job.id)
             self._runner.dismiss(job)
@@ -117,8 +116,6 @@ class Lifecycle:
 def _interrupted(job: Job) -> Iterator[tuple[int, EventType]]:
     """Account for what was being done when the server died: a lost attempt, but no strike."""
     running = [i for i, v in enumerate(job.variants) if v.state is TaskState.RUNNING]
-    if job.state is JobState.RUNNING and not any(v.attempts for v in job.variants):
-        job.decode_attempts += 1
     lost = WorkerLostError("The server was restarted; the task is tried again.").problem()
     for index in running:
         job.variants[index].move(TaskState.QUEUED)

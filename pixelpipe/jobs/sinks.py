@@ -34,12 +34,17 @@ class JobSink:
     def decode_called(self) -> None:
         """Count the decode; the first one starts the job."""
         self._job.decodes += 1
+        # Recorded as it begins: should the server die over it, the next start knows of it.
+        self._job.decode_attempts += 1
+        event = None
         if self._job.state is JobState.QUEUED:
             self._job.move(JobState.RUNNING)
-            self._stores.recorder.record(self._job, EventType.JOB_STARTED)
+            event = EventType.JOB_STARTED
+        self._stores.recorder.record(self._job, event)
 
     def decoded(self, decode_ms: float) -> None:
-        """Note the time."""
+        """Note the time; the decode's starts count no longer."""
+        self._job.decode_attempts = 0
         self._job.timings_ms = self._job.timings_ms | {"decode": decode_ms}
 
     def decode_lost(self, starts: int, strikes: int) -> None:

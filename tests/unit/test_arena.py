@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -163,3 +165,18 @@ def test_a_lease_left_at_the_end_is_an_error_and_the_segment_goes_all_the_same()
     assert not Path(f"/dev/shm/{arena.name}").exists()
     with pytest.raises(FileNotFoundError):
         SharedMemory(arena.name)
+
+
+def test_who_removes_the_segment_of_a_killed_server_is_there_before_the_segment() -> None:
+    program = """
+from multiprocessing import resource_tracker
+from pixelpipe.engine import arena
+
+class Segment:
+    def __init__(self, **_: object) -> None:
+        raise SystemExit(resource_tracker._resource_tracker._fd is None)
+
+arena.SharedMemory = Segment
+arena.Arena(2**20, 2**18)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
