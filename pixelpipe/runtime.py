@@ -1,20 +1,23 @@
 """Builds and closes everything, in one visible order, for server and command line alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from pixelpipe.config import Settings, prepare_codec_environment
 from pixelpipe.engine.engine import Engine, EngineLimits
 from pixelpipe.engine.machine import available_cpus, default_arena_bytes
 from pixelpipe.engine.process import WORKER_MAIN
+from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.poison import PoisonList
 from pixelpipe.jobs.ports import Outbox
 from pixelpipe.jobs.retention import RetentionLimits
 from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.submission import SourceLimits
 from pixelpipe.recipes.presets import Presets, load_presets
+from pixelpipe.storage.folder import FolderError
 from pixelpipe.storage.opening import Storage, open_storage
 
 
@@ -91,8 +94,15 @@ async def open_runtime(
         closing.push_async_callback(service.drain, settings.drain_timeout_s)
         if durable:
             stored = await asyncio.to_thread(lambda: frozenset(storage.blobs.digests()))
-            await service.recover(stored)
+            await _recover(service, settings.data_dir, stored)
         yield Runtime(settings, presets, engine, storage, service)
+
+
+async def _recover(service: JobService, folder: Path, stored: Collection[str]) -> None:
+    try:
+        await service.recover(stored)
+    except StorageFailedError as error:
+        raise FolderError(f"cannot use the journal in {folder}: {error.detail}") from error
 
 
 async def _webhooks(

@@ -151,7 +151,8 @@ class Admission:
         if work.source_gone:
             assert work.order.load is not None, "only a source that can be read again is let go"
             assert work.source is not None, "it was taken with the rest"
-            await work.order.load(work.source.view(0, work.order.source_bytes))
+            with work.source.view(0, work.order.source_bytes) as content:
+                await work.order.load(content)
 
     def _send_back(self, work: Work, error: MemoryFullError) -> None:
         """The system has no pages for it: wait for another job to end, if there is one."""

@@ -89,7 +89,9 @@ class Renders:
 
     async def join(self, tenant: str, reuse_key: str) -> Rendered:
         """Wait for what is under way; raises as `render`."""
-        return replace(await _wait(self._shared[tenant, reuse_key]), shared=True)
+        return replace(
+            await self._wait(tenant, reuse_key, self._shared[tenant, reuse_key]), shared=True
+        )
 
     async def render(
         self,
@@ -118,27 +120,32 @@ class Renders:
             return await work()
 
         def end(_: asyncio.Task[Rendered]) -> None:
-            del self._shared[tenant, reuse_key]
+            self._forget(tenant, reuse_key, shared)
             if not begun:
                 abandon()
 
         shared = _Shared(asyncio.create_task(begin()))
         self._shared[tenant, reuse_key] = shared
         shared.task.add_done_callback(end)
-        return await _wait(shared)
+        return await self._wait(tenant, reuse_key, shared)
 
+    async def _wait(self, tenant: str, reuse_key: str, shared: _Shared) -> Rendered:
+        shared.callers += 1
+        try:
+            await asyncio.wait({shared.task})
+        finally:
+            shared.callers -= 1
+            if not shared.callers:
+                # At once: who comes before it has ended must not join what is given up.
+                self._forget(tenant, reuse_key, shared)
+                shared.task.cancel()
+        if shared.task.cancelled():
+            raise ShuttingDownError("The server shut down before this was made.")
+        return shared.task.result()
 
-async def _wait(shared: _Shared) -> Rendered:
-    shared.callers += 1
-    try:
-        await asyncio.wait({shared.task})
-    finally:
-        shared.callers -= 1
-        if not shared.callers:
-            shared.task.cancel()
-    if shared.task.cancelled():
-        raise ShuttingDownError("The server shut down before this was made.")
-    return shared.task.result()
+    def _forget(self, tenant: str, reuse_key: str, shared: _Shared) -> None:
+        if self._shared.get((tenant, reuse_key)) is shared:
+            del self._shared[tenant, reuse_key]
 
 
 def _sha256(content: bytes) -> str:

@@ -13,7 +13,13 @@ from pixelpipe.engine.arena import Lease
 from pixelpipe.engine.attempts import Attempts
 from pixelpipe.engine.engine import Engine
 from pixelpipe.engine.work import Order
-from pixelpipe.errors import InternalError, PixelPipeError, ShuttingDownError, StorageFailedError
+from pixelpipe.errors import (
+    InternalError,
+    PixelPipeError,
+    PoisonedSourceError,
+    ShuttingDownError,
+    StorageFailedError,
+)
 from pixelpipe.jobs.model import (
     TERMINAL_EVENTS,
     Blob,
@@ -197,10 +203,12 @@ class Runner:
             if self._stopping or live.lost or not live.cancelled:
                 raise
             return _end_rest(live.job, TaskState.CANCELLED, None)
+        except PoisonedSourceError as error:
+            return _end_rest(live.job, TaskState.FAILED, error)
         except Exception:  # noqa: BLE001 - whatever it was, the job has to end
             _log.exception("a job could not be run", job=live.job.id)
-            error = InternalError("The job could not be run.")
-            return _end_rest(live.job, TaskState.FAILED, error)
+            failure = InternalError("The job could not be run.")
+            return _end_rest(live.job, TaskState.FAILED, failure)
         return []
 
     async def _finish(self, job: Job, ended: Sequence[int]) -> None:
@@ -217,13 +225,22 @@ class Runner:
         try:
             if live.cancelled or live.lost or self._stopping:
                 raise asyncio.CancelledError
-            await self._reuse(job)
             while job.open_variants():
-                led, followed = self._makings.claim(job, job.open_variants())
-                if source is not None and not led:
-                    source.release()  # Room for uploads is not held by a job that only waits.
-                lease, source = (source if led else None), None
-                await self._make_once(job, led, lease, followed)
+                claimed, followed = self._makings.claim(job, job.open_variants())
+                try:
+                    # Looked up once they are claimed: who made one of them before us had recorded
+                    # it when letting go of it.
+                    led = await self._reuse(job, claimed)
+                    if led:
+                        # Those that it followed may have shown that the source is no good.
+                        self._stores.poison.check(job.source.sha256)
+                    if source is not None and not led:
+                        source.release()  # Room for uploads is not held by a job that only waits.
+                    lease, source = (source if led else None), None
+                    await self._make_once(job, led, lease, followed)
+                finally:
+                    for index in claimed:
+                        self._makings.settle(job, job.variants[index], None)
         finally:
             if source is not None:
                 source.release()
@@ -244,18 +261,24 @@ class Runner:
         """The job is no longer outside of the engine; nothing is kept of a client without jobs."""
         self._outside -= Counter({job.client: 1})
 
-    async def _reuse(self, job: Job) -> None:
-        """Complete what the tenant has already."""
-        wanted = {job.variants[index].reuse_key for index in job.open_variants()}
+    async def _reuse(self, job: Job, claimed: Sequence[int]) -> list[int]:
+        """Complete what the tenant has already; gives the indexes of those that are to be made."""
+        if not claimed:
+            return []
+        wanted = {job.variants[index].reuse_key for index in claimed}
         found = await self._stores.journal.reusable(job.tenant, wanted)
         there = {key: blob for key, blob in found.items() if await self._stores.blobs.intact(blob)}
         await asyncio.gather(
             *(
                 self._hit(job, index, there[job.variants[index].reuse_key])
-                for index in job.open_variants()
+                for index in claimed
                 if job.variants[index].reuse_key in there
             )
         )
+        for index in claimed:
+            if job.variants[index].blob is not None:
+                self._makings.settle(job, job.variants[index], job.variants[index].blob)
+        return [index for index in claimed if job.variants[index].blob is None]
 
     async def _hit(self, job: Job, index: int, blob: Blob) -> None:
         """Complete a variant whose bytes are there; it stays open if they have just gone."""
@@ -299,8 +322,6 @@ class Runner:
             await self._engine.run(order, sink)
         finally:
             self._outside[job.client] += 1
-            for index in indexes:
-                self._makings.settle(job, job.variants[index], None)
 
 
 def _end_rest(job: Job, state: TaskState, error: PixelPipeError | None) -> list[int]:

@@ -196,7 +196,7 @@ async def test_all_events_can_be_resumed(client: Client) -> None:
     again = await client.get("/api/events", headers={"Last-Event-ID": str(position.id)})
     seen = []
     async for message in messages(again):
-        if message.event and message.data["job"] == job_id:
+        if message.data and message.data["job"] == job_id:
             seen.append(message)
             if message.event in TERMINAL:
                 break
