@@ -1,4 +1,7 @@
-"""Measures PixelPipe beside the limit that its codecs set, in the same run."""
+"""Measures PixelPipe beside the limit that its codecs set, in the same run.
+
+`scripts/bench journal --help` tells of another measurement: of what is stored.
+"""
 
 import argparse
 import asyncio
@@ -14,6 +17,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+import bench_journal
 from argument_types import count, listed, one_of, writable_file
 from bench_rounds import BenchError, Limit, Round, prepare, run_limit, run_load
 from photograph import draw_photograph, is_jpeg
@@ -49,6 +53,8 @@ class Result:
 
 def main() -> int:
     """Run the benchmark."""
+    if sys.argv[1:2] == ["journal"]:
+        return bench_journal.main(sys.argv[2:])
     options = _parse_arguments()
     try:
         photo = _photo(options.image)
