@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import zipfile
 from pathlib import Path
 
 from tests.photographs import opened, photo_jpeg
@@ -25,6 +26,9 @@ def test_the_curl_examples_do_what_they_say(live_server: LiveServer, tmp_path: P
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('"state":"completed"') >= 2
     assert "event: job.completed" in done.stdout
+    with zipfile.ZipFile(tmp_path / "upload.zip") as archive:
+        assert archive.namelist() == ["manifest.json", "upload-hero.webp"]
+    (tmp_path / "upload.zip").unlink()
     sizes = {path.name: opened(path.read_bytes()).size for path in tmp_path.iterdir()}
     assert sizes == {
         "photo.jpg": (1400, 900),
