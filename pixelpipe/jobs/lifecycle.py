@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -35,6 +36,8 @@ class Lifecycle:
         self._engine = engine
         self._stores = stores
         self._runner = runner
+        self._retries: set[asyncio.Task[Job]] = set()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, job_id: str) -> Job:
         """The job; see `JobService.get`."""
@@ -45,6 +48,25 @@ class Lifecycle:
 
     async def retry(self, job_id: str) -> Job:
         """Take failed variants back to the queue; see `JobService.retry`."""
+        # In a task of its own: were the client to go now, the journal would have a job in its
+        # queue that nobody runs.
+        task = asyncio.create_task(self._retry_in_turn(job_id))
+        self._retries.add(task)
+        task.add_done_callback(self._retried)
+        return await asyncio.shield(task)
+
+    def _retried(self, task: asyncio.Task[Job]) -> None:
+        self._retries.discard(task)
+        if not task.cancelled():
+            task.exception()  # The client who would have been told may be gone.
+
+    async def _retry_in_turn(self, job_id: str) -> Job:
+        # Who looked at the job before another retry took it up knows it as it is no longer.
+        turn = self._turns.setdefault(job_id, asyncio.Lock())
+        async with turn:
+            return await self._retry(job_id)
+
+    async def _retry(self, job_id: str) -> Job:
         job = await self.get(job_id)
         if job.deleted_at is not None:
             raise JobGoneError("The job was deleted; there is nothing to try again.")
@@ -90,6 +112,8 @@ class Lifecycle:
         if job.deleted_at is not None:
             return None
         if self._runner.is_live(job_id):
+            if live is None:  # It was taken up again meanwhile.
+                return await self.delete(job_id)
             raise StorageFailedError("The job's end cannot be recorded yet; try again.")
         raise ShuttingDownError("The job has not ended, and the server is shutting down.")
 

@@ -49,6 +49,7 @@ class Recorder:
         self._writer: asyncio.Task[None] | None = None
         self._backoff_s = 0.0
         self._closing = asyncio.Event()
+        self._given_up: Exception | None = None
 
     @property
     def stuck(self) -> bool:
@@ -111,6 +112,11 @@ class Recorder:
             self._writer = None
 
     async def _write_batch(self, batch: list[_Pending]) -> None:
+        if self._given_up is not None:
+            # Without the steps before it, it would leave its job in a state that never was.
+            for each in batch:
+                _fail(each, self._given_up)
+            return
         try:
             outcomes = await self._journal.write([each.record for each in batch])
         except Exception as error:  # noqa: BLE001 - the writer must live on, whatever it was
@@ -142,17 +148,26 @@ class Recorder:
             failure = StorageFailedError("The server could not record what happened.")
         elif not self._backoff_s:
             _log.warning("the journal cannot be written", error=str(error))
-        lost = [each for each in batch if each.record.new or self._closing.is_set()]
-        for each in lost:
-            _fail(each, failure)
-        self._pending = [each for each in batch if each not in lost] + self._pending
+        if self._closing.is_set():
+            self._given_up = failure
+        for each in batch:
+            if not self._waits(each):
+                _fail(each, failure)
+        self._pending = [each for each in batch if self._waits(each)] + self._pending
+        if not self._pending:
+            self._backoff_s = 0.0  # Whether it can be written again shows when it has to be.
+            return
         self._backoff_s = min(_BACKOFF_MOST_S, self._backoff_s * 2 or _BACKOFF_FIRST_S)
-        if not self._pending or all(each.record.new for each in self._pending):
+        if not any(self._waits(each) for each in self._pending):
             return
         try:
             await asyncio.wait_for(self._closing.wait(), self._backoff_s)
         except TimeoutError:
             return
+
+    def _waits(self, pending: _Pending) -> bool:
+        """Whether the step waits until the journal can be written again."""
+        return self._given_up is None and not pending.record.new
 
 
 def _fail(pending: _Pending, error: Exception) -> None:

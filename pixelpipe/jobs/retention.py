@@ -94,10 +94,16 @@ class Retention:
         return await self._stores.journal.evict(self._limits.storage_bytes, self._jobs_in_use())
 
     async def _sweep(self) -> int:
-        suspects = frozenset(self._stores.suspects)
-        in_use = frozenset(self._stores.in_use.blobs)
-        swept = await self._stores.journal.sweep(suspects, in_use)
-        self._stores.suspects.difference_update(suspects - in_use)
+        stores = self._stores
+        suspects, in_use = frozenset(stores.suspects), frozenset(stores.in_use.blobs)
+        # What becomes one while the sweep runs, perhaps again, is for the next.
+        stores.suspects.clear()
+        left = suspects
+        try:
+            swept = await stores.journal.sweep(suspects, in_use)
+            left = suspects & in_use
+        finally:
+            stores.suspects.update(left)
         return swept
 
     def _jobs_in_use(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -24,14 +24,13 @@ from pixelpipe.jobs.model import (
     TERMINAL_EVENTS,
     Blob,
     Cache,
-    EventType,
     Job,
     TaskState,
 )
 from pixelpipe.jobs.patience import read_patiently
-from pixelpipe.jobs.records import BlobMissingError, LostJobError
+from pixelpipe.jobs.records import LostJobError
 from pixelpipe.jobs.reuse import Makings
-from pixelpipe.jobs.sinks import JobSink
+from pixelpipe.jobs.sinks import JobSink, complete
 from pixelpipe.jobs.stores import Stores
 from pixelpipe.recipes.plan import Plan
 
@@ -197,19 +196,23 @@ class Runner:
 
     async def _try(self, live: _Live, source: Lease | None) -> list[int]:
         """Make the job's variants; gives the indexes of those that were ended instead."""
+        failure: PixelPipeError | None = None
         try:
             await self._make(live, source)
         except _UNFINISHED:
             if self._stopping or live.lost or not live.cancelled:
                 raise
-            return _end_rest(live.job, TaskState.CANCELLED, None)
         except PoisonedSourceError as error:
-            return _end_rest(live.job, TaskState.FAILED, error)
+            failure = error
         except Exception:  # noqa: BLE001 - whatever it was, the job has to end
             _log.exception("a job could not be run", job=live.job.id)
             failure = InternalError("The job could not be run.")
-            return _end_rest(live.job, TaskState.FAILED, failure)
-        return []
+        else:
+            return []
+        # Until it is known what came of the steps so far: one may be refused yet.
+        await asyncio.shield(self._stores.recorder.record(live.job, None))
+        state = TaskState.FAILED if failure else TaskState.CANCELLED
+        return _end_rest(live.job, state, failure)
 
     async def _finish(self, job: Job, ended: Sequence[int]) -> None:
         job.ended_at = datetime.now(UTC)
@@ -266,8 +269,11 @@ class Runner:
         if not claimed:
             return []
         wanted = {job.variants[index].reuse_key for index in claimed}
-        found = await self._stores.journal.reusable(job.tenant, wanted)
-        there = {key: blob for key, blob in found.items() if await self._stores.blobs.intact(blob)}
+        try:
+            there = await self._there(job.tenant, wanted)
+        except StorageFailedError as error:
+            _log.warning("what is there already could not be found out", error=str(error))
+            return list(claimed)  # It is made instead.
         await asyncio.gather(
             *(
                 self._hit(job, index, there[job.variants[index].reuse_key])
@@ -280,16 +286,13 @@ class Runner:
                 self._makings.settle(job, job.variants[index], job.variants[index].blob)
         return [index for index in claimed if job.variants[index].blob is None]
 
+    async def _there(self, tenant: str, wanted: Collection[str]) -> dict[str, Blob]:
+        found = await self._stores.journal.reusable(tenant, wanted)
+        return {key: blob for key, blob in found.items() if await self._stores.blobs.intact(blob)}
+
     async def _hit(self, job: Job, index: int, blob: Blob) -> None:
         """Complete a variant whose bytes are there; it stays open if they have just gone."""
-        variant = job.variants[index]
-        variant.blob, variant.cache = blob, Cache.HIT
-        variant.move(TaskState.COMPLETED)
-        try:
-            await self._stores.recorder.record(job, EventType.VARIANT_COMPLETED, [index])
-        except BlobMissingError:
-            variant.blob, variant.cache = None, Cache.MISS
-            variant.state = TaskState.QUEUED
+        await complete(self._stores.recorder, job, index, blob, Cache.HIT)
 
     async def _follow(self, job: Job, followed: _Followed) -> None:
         """Take over what others make; what they give up stays open."""

@@ -8,11 +8,40 @@ from pixelpipe.engine.work import Encoded
 from pixelpipe.errors import PixelPipeError, StorageFailedError
 from pixelpipe.jobs.model import Blob, Cache, Event, EventType, Job, JobState, TaskState, Variant
 from pixelpipe.jobs.patience import put_when_room
+from pixelpipe.jobs.recorder import Recorder
 from pixelpipe.jobs.records import BlobMissingError
 from pixelpipe.jobs.reuse import Makings
 from pixelpipe.jobs.stores import Stores
 
 _KEEP_ATTEMPTS = 5
+
+
+async def complete(recorder: Recorder, job: Job, index: int, blob: Blob, cache: Cache) -> bool:
+    """Complete a variant whose bytes are there; False, and it is open, if they have just gone.
+
+    A caller that is cancelled does not know which; it is as it should be once all that was
+    recorded so far is.
+
+    Raises:
+        LostJobError: The job is no longer ours.
+    """
+    variant = job.variants[index]
+    before = variant.state
+    variant.blob, variant.cache, variant.problem = blob, cache, None
+    variant.move(TaskState.COMPLETED)
+    recorded = recorder.record(job, EventType.VARIANT_COMPLETED, [index])
+
+    def undo(done: asyncio.Future[Event | None]) -> None:
+        # The sweep of blobs that nobody refers to took it just before we did.
+        if isinstance(done.exception(), BlobMissingError):
+            variant.blob, variant.cache, variant.state = None, Cache.MISS, before
+
+    recorded.add_done_callback(undo)
+    try:
+        await asyncio.shield(recorded)
+    except BlobMissingError:
+        return False
+    return True
 
 
 class JobSink:
@@ -106,16 +135,9 @@ class JobSink:
         Raises:
             LostJobError: The job is no longer ours.
         """
-        variant = self._variant(index)
-        variant.blob, variant.cache = blob, Cache.MISS
-        variant.move(TaskState.COMPLETED)
-        try:
-            await self._record(EventType.VARIANT_COMPLETED, index)
-        except BlobMissingError:
-            # The sweep of blobs that nobody refers to took it just before we did.
-            variant.blob, variant.state = None, TaskState.RUNNING
-            return False
-        return True
+        return await complete(
+            self._stores.recorder, self._job, self._indexes[index], blob, Cache.MISS
+        )
 
     def task_failed(self, index: int, strikes: int, error: PixelPipeError) -> None:
         """A variant has failed for good."""
