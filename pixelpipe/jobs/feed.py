@@ -4,12 +4,16 @@ import asyncio
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from itertools import islice
 from operator import attrgetter
 
+from pixelpipe.jobs.batches import batch_of
 from pixelpipe.jobs.model import Event
 from pixelpipe.jobs.ports import Journal
 
 _BATCH = 500
+# A reader that is slow holds one batch on its way, and one that waits.
+_BATCH_BYTES = 256 * 1024
 _TAIL_BYTES = 4 * 1024 * 1024
 
 _by_id = attrgetter("id")
@@ -83,11 +87,10 @@ class Feed:
 
     async def _events(self, after: int, job_ids: Collection[str] | None) -> Sequence[Event]:
         if self._tail_after is None or after < self._tail_after:
-            return await self._journal.events(after, job_ids, _BATCH)
-        newer = self._tail[bisect_right(self._tail, after, key=_by_id) :]
-        if job_ids is None:
-            return newer[:_BATCH]
-        return [event for event in newer if event.job_id in job_ids][:_BATCH]
+            return await self._journal.events(after, job_ids, _BATCH, _BATCH_BYTES)
+        newer = islice(self._tail, bisect_right(self._tail, after, key=_by_id), None)
+        wanted = (event for event in newer if job_ids is None or event.job_id in job_ids)
+        return batch_of(wanted, _BATCH, _BATCH_BYTES)
 
     def _remember(self, events: Sequence[Event]) -> None:
         if events and self._tail_after is None:

@@ -1,10 +1,13 @@
 """The query of `GET /api/jobs`, and the page of jobs that answers it."""
 
+import asyncio
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from urllib.parse import urlencode
 from zlib import crc32
 
@@ -19,6 +22,11 @@ from pixelpipe.jobs.views import JobView, job_view
 PATH = "/api/jobs"
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+MAX_VARIANTS = 2000
+
+# Jobs that are read at a time, and variants that are shown before others have their turn.
+_PORTION = 20
+_SLICE = 100
 
 _PARAMETERS = ("created_after", "created_before", "cursor", "limit", "state")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,7 +38,7 @@ _PLACE = re.compile(r"(-?[0-9]{1,18}) ([A-Za-z0-9_-]{1,128})")
 
 
 class JobListView(BaseModel):
-    """A page of jobs, newest first."""
+    """A page of jobs, newest first; it may end before the limit, if they have many variants."""
 
     jobs: list[JobView]
     next: str | None = Field(description="Path and query of the next page; null on the last one.")
@@ -59,16 +67,46 @@ def parse_listing(query: MultiMapping[str], tenant: str) -> Listing:
     )
 
 
-def one_further(listing: Listing) -> Listing:
-    """The same and one job more, which tells whether there is another page."""
-    return replace(listing, limit=listing.limit + 1)
+async def find_page(
+    find: Callable[[Listing], Awaitable[Sequence[Job]]], listing: Listing
+) -> Sequence[Job]:
+    """The jobs of the page that answers `listing`, and one more if there is another page.
+
+    Args:
+        find: Reads from the journal. It is asked for a portion at a time: most of 200 jobs with a
+            hundred variants each would be read for nothing.
+        listing: What is asked for.
+    """
+    found: list[Job] = []
+    portion = replace(listing, limit=min(_PORTION, listing.limit + 1))
+    while True:
+        part = await find(portion)
+        found += part
+        length = _page_length(listing, found)
+        if len(part) < portion.limit or len(found) > length:
+            return found[: length + 1]
+        portion = replace(portion, behind=(found[-1].created_at, found[-1].id))
 
 
-def job_list(listing: Listing, found: Sequence[Job]) -> JobListView:
-    """The page that answers `listing`, of the jobs that `one_further(listing)` found."""
-    page = found[: listing.limit]
+async def job_list(listing: Listing, found: Sequence[Job]) -> JobListView:
+    """The page that answers `listing`, of the jobs that `find_page` found."""
+    page = found[: _page_length(listing, found)]
     following = f"{PATH}?{next_query(listing, page[-1])}" if len(found) > len(page) else None
-    return JobListView(jobs=[job_view(job) for job in page], next=following)
+    views: list[JobView] = []
+    shown = 0
+    for job in page:
+        views.append(job_view(job))
+        shown += len(job.variants)
+        if shown >= _SLICE:
+            await asyncio.sleep(0)  # A whole page would hold up everybody for tens of milliseconds.
+            shown = 0
+    return JobListView(jobs=views, next=following)
+
+
+def _page_length(listing: Listing, jobs: Sequence[Job]) -> int:
+    """How many of `jobs` are one page: at least one, if there is any."""
+    variants = list(accumulate(len(job.variants) for job in jobs[: listing.limit]))
+    return max(bisect_right(variants, MAX_VARIANTS), min(1, len(variants)))
 
 
 def next_query(listing: Listing, last: Job) -> str:

@@ -1,13 +1,14 @@
 """Server-sent events: the wire format, and one client's stream of them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 
 from aiohttp import web
 
 from pixelpipe.jobs.model import Event
 
 RECONNECT_MS = 1000
+PIECE_BYTES = 64 * 1024
 
 # For a server that is about to end, and to be started again.
 _RESTART_MS = 3000
@@ -20,12 +21,20 @@ _HEADERS = {
 _HEARTBEAT = b": still here\n\n"
 
 
-def frames(events: Iterable[Event]) -> bytes:
-    """The events as they go over the wire; their data are JSON, so of one line each."""
-    return b"".join(
-        b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.type.encode(), event.data)
-        for event in events
-    )
+def pieces(events: Iterable[Event]) -> Iterator[bytes]:
+    """The events as they go over the wire; their data are JSON, so of one line each.
+
+    In pieces of at most `PIECE_BYTES`, small events together and large ones in parts: aiohttp hands
+    the connection all that one write is given, and looks only then whether the client keeps up.
+    """
+    piece = bytearray()
+    for event in events:
+        piece += b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.type.encode(), event.data)
+        while len(piece) >= PIECE_BYTES:
+            yield bytes(piece[:PIECE_BYTES])
+            del piece[:PIECE_BYTES]
+    if piece:
+        yield bytes(piece)
 
 
 def opening(position: int) -> bytes:
@@ -106,7 +115,8 @@ class Streams:
                 batch = await feed.next(heartbeat_s)
                 if batch is not None and not batch:
                     break
-                await response.write(_HEARTBEAT if batch is None else frames(batch))
+                for piece in (_HEARTBEAT,) if batch is None else pieces(batch):
+                    await response.write(piece)
             if self._stopped:
                 await response.write(b"retry: %d\n\n" % _RESTART_MS)
         except ConnectionResetError:

@@ -75,10 +75,11 @@ def retry_after_s(value: str | None, now: datetime) -> float:
     else:
         try:
             date = email.utils.parsedate_to_datetime(text)
-        except ValueError:
+            # A date in the zone -0000 comes without one: it is UTC.
+            moment = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError, TypeError):
             return 0.0
-        # A date in the zone -0000 comes without one: it is UTC.
-        wanted = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+        wanted = moment - now.timestamp()
     return min(max(wanted, 0.0), RETRY_AFTER_MOST_S)
 
 

@@ -14,7 +14,7 @@ import structlog
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.ports import Delivery, Outbox
 from pixelpipe.webhooks.attempt import Outcome, Verdict, attempt
-from pixelpipe.webhooks.lanes import Lanes
+from pixelpipe.webhooks.lanes import ENOUGH, Lanes
 from pixelpipe.webhooks.targets import host_of
 
 _MIN, _HOUR = 60.0, 3600.0
@@ -24,7 +24,7 @@ SCHEDULE_S = (
 )
 _JITTER = 0.1
 PAUSE_S = 2.0  # after trouble with the outbox
-BATCH = 2000
+HELD_MOST = ENOUGH + 500
 CROWDED_S = 30.0
 # Looked again after so long at the latest: while due messages are on their way, when the next
 # one is due cannot be told; and the clock on the wall may be set.
@@ -97,6 +97,11 @@ class Courier:
         # What was delivered a moment ago is noted, else it would be sent again.
         await asyncio.gather(*self._notes.values())
 
+    @property
+    def _held(self) -> int:
+        """Messages that wait, that are on their way, and whose outcome is not written yet."""
+        return len(self._lanes) + len(self._notes)
+
     def _look_in(self, seconds: float) -> None:
         self._look_at_s = min(self._look_at_s, asyncio.get_running_loop().time() + seconds)
         self._woken.set()
@@ -106,7 +111,9 @@ class Courier:
         while True:
             self._woken.clear()
             self._send_waiting()
-            if loop.time() >= self._look_at_s or (self._more and not self._lanes.plenty):
+            if self._held >= ENOUGH:
+                self._look_at_s = max(self._look_at_s, loop.time() + _LOOK_SOON_S)
+            elif loop.time() >= self._look_at_s or (self._more and not self._lanes.plenty):
                 await self._look()
                 self._send_waiting()
             with contextlib.suppress(TimeoutError):
@@ -131,13 +138,13 @@ class Courier:
         self._look_in(min(wait_s, _LOOK_LATEST_S) if wait_s > 0 else _LOOK_SOON_S)
 
     async def _fetch(self, now: datetime) -> None:
-        limit = len(self._lanes) + len(self._notes) + BATCH
-        found = await self._outbox.due(now, limit)
+        # Those that are held are due as well, and for longer: they are found again.
+        found = await self._outbox.due(now, HELD_MOST)
         # What was noted while we looked is not as it was found.
         known = self._noted | self._notes.keys()
         fresh = [d for d in found if d.id not in known and d.id not in self._lanes]
-        crowded = [delivery for delivery in fresh if not self._lanes.add(delivery)]
-        full = len(found) == limit
+        crowded = [d for d in fresh[: HELD_MOST - self._held] if not self._lanes.add(d)]
+        full = len(found) == HELD_MOST
         self._more = full or bool(crowded)
         if full and crowded:
             # Too many for one host hide the others behind them: they step back.

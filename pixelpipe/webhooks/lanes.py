@@ -9,6 +9,8 @@ AT_ONCE = 16
 AT_ONCE_PER_HOST = 4
 LANE_LENGTH = 500
 PLENTY = 250
+# With so many held, as many are being sent as may be, although each host takes only a few.
+ENOUGH = LANE_LENGTH * AT_ONCE // AT_ONCE_PER_HOST
 
 
 class Lanes:

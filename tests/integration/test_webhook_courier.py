@@ -43,6 +43,10 @@ async def until_closed(box: "Box", *ids: str) -> None:
     await until(lambda: box.closed == list(ids))
 
 
+async def until_count_closed(box: "Box", count: int) -> None:
+    await until(lambda: len(box.closed) == count)
+
+
 async def until_looked(box: "Box", times: int) -> None:
     await until(lambda: box.looks >= times)
 
@@ -63,6 +67,7 @@ class Box:
         self.closed: list[str] = []
         self.postponed: list[Delivery] = []
         self.looks = 0
+        self.limits: list[int] = []
         self.broken: str | None = None
         self.complaints = 0
         self.seen = asyncio.Event()
@@ -74,6 +79,7 @@ class Box:
     async def due(self, now: datetime, limit: int) -> Sequence[Delivery]:
         self._check("due")
         self.looks += 1
+        self.limits.append(limit)
         waiting = sorted(self.messages.values(), key=lambda d: d.due_at)
         found = [delivery for delivery in waiting if delivery.due_at <= now][:limit]
         self.seen.set()
@@ -499,7 +505,8 @@ async def test_a_slow_host_that_fills_the_outbox_hides_no_other(
 ) -> None:
     monkeypatch.setattr(lanes, "LANE_LENGTH", 6)
     monkeypatch.setattr(lanes, "PLENTY", 3)
-    monkeypatch.setattr(courier_module, "BATCH", 10)
+    monkeypatch.setattr(courier_module, "ENOUGH", 24)
+    monkeypatch.setattr(courier_module, "HELD_MOST", 30)
     receiver.answer = _hanging(asyncio.Event(), "slow.example")
     slow = [message(n, receiver.url(host="slow.example")) for n in range(100)]
     box = Box(*slow, message(100, receiver.url(host="quick.example")))
@@ -521,6 +528,49 @@ async def test_many_messages_for_one_host_all_arrive_once(
     assert sorted(receiver.ids) == sorted(box.closed)
     assert box.postponed == []
     assert box.looks < 100
+
+
+async def test_only_so_many_are_held_however_many_hosts_they_are_for(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier_module, "ENOUGH", 30)
+    monkeypatch.setattr(courier_module, "HELD_MOST", 40)
+    monkeypatch.setattr(courier_module, "_LOOK_SOON_S", 0.001)
+    turns = asyncio.Semaphore(0)
+
+    async def one_by_one(_: web.Request) -> web.StreamResponse:
+        await turns.acquire()
+        return web.Response()
+
+    receiver.answer = one_by_one
+    box = Box(*(message(n, receiver.url(host=f"{n}.example")) for n in range(300)))
+    async with delivering(box) as courier:
+        for count in range(1, 41):
+            turns.release()
+            await until_count_closed(box, count)
+            assert len(courier._lanes) <= 40
+        for _ in range(260):
+            turns.release()
+        await until_count_closed(box, 300)
+    assert max(box.limits) == 40
+    assert len(set(receiver.ids)) == len(receiver.ids) == 300
+
+
+async def test_what_cannot_be_noted_counts_as_held(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk can be read, and not written."""
+    monkeypatch.setattr(courier_module, "ENOUGH", 30)
+    monkeypatch.setattr(courier_module, "HELD_MOST", 40)
+    monkeypatch.setattr(courier_module, "_LOOK_SOON_S", 0.01)
+    box = Box(*(message(n, receiver.url(host=f"{n}.example")) for n in range(100)))
+    box.broken = "close"
+    async with delivering(box):
+        await until_complained(box, 200)
+        assert len(receiver.got) == 40
+        box.broken = None
+        await until_count_closed(box, 100)
+    assert len(set(receiver.ids)) == len(receiver.ids) == 100
 
 
 async def test_only_so_many_are_sent_at_once(receiver: Receiver) -> None:

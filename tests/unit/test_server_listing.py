@@ -1,7 +1,9 @@
 """Which jobs a query asks for, and how one page leads to the next."""
 
+import asyncio
 import base64
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
@@ -15,7 +17,14 @@ from pixelpipe.errors import MalformedRequestError
 from pixelpipe.formats.registry import Format
 from pixelpipe.jobs.model import Job, JobState, Source, Variant, new_job_id
 from pixelpipe.jobs.ports import Listing
-from pixelpipe.server.listing import cursor_of, job_list, next_query, one_further, parse_listing
+from pixelpipe.server.listing import (
+    MAX_VARIANTS,
+    cursor_of,
+    find_page,
+    job_list,
+    next_query,
+    parse_listing,
+)
 from tests.tasks import make_decode, make_task
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
@@ -28,10 +37,10 @@ SOME = Listing(
 )
 
 
-def make_job(created_at: datetime = NOON, job_id: str | None = None) -> Job:
+def make_job(created_at: datetime = NOON, job_id: str | None = None, variants: int = 1) -> Job:
     source = Source("photo.jpg", Format.JPEG, 4, 3, 100, "0" * 64)
-    variants = [Variant(make_task(), "key")]
-    return Job(job_id or new_job_id(), "t", "c", created_at, source, make_decode(), variants)
+    tasks = [Variant(make_task(), "key")] * variants
+    return Job(job_id or new_job_id(), "t", "c", created_at, source, make_decode(), tasks)
 
 
 def asked(query: str) -> Listing:
@@ -177,19 +186,92 @@ def test_the_next_page_has_the_same_filters(listing: Listing) -> None:
     assert following == replace(listing, behind=(last.created_at, last.id))
 
 
-def test_a_page_names_the_next_when_there_is_one() -> None:
-    jobs = [make_job(NOON - timedelta(seconds=n)) for n in range(3)]
-    assert one_further(SOME) == replace(SOME, limit=3)
-    page = job_list(SOME, jobs)
-    assert [view.id for view in page.jobs] == [job.id for job in jobs[:2]]
+class Shelf:
+    """Jobs, newest first, that are listed as a journal lists them."""
+
+    def __init__(self, *variants: int) -> None:
+        self.jobs = [
+            make_job(NOON - timedelta(seconds=n), variants=count)
+            for n, count in enumerate(variants)
+        ]
+        self.read = 0
+
+    async def find(self, listing: Listing) -> Sequence[Job]:
+        """The jobs behind the listing's place."""
+        ids = [job.id for job in self.jobs]
+        start = ids.index(listing.behind[1]) + 1 if listing.behind else 0
+        found = self.jobs[start : start + listing.limit]
+        self.read += len(found)
+        return found
+
+    async def pages(self, listing: Listing) -> list[list[str]]:
+        """Ids of all jobs from `listing` on, page by page."""
+        found = []
+        while True:
+            page = await job_list(listing, await find_page(self.find, listing))
+            found.append([job.id for job in page.jobs])
+            if page.next is None:
+                return found
+            listing = asked(urlsplit(page.next).query)
+
+
+async def test_a_page_names_the_next_when_there_is_one() -> None:
+    shelf = Shelf(1, 1, 1)
+    page = await job_list(SOME, await find_page(shelf.find, SOME))
+    assert [view.id for view in page.jobs] == [job.id for job in shelf.jobs[:2]]
     assert page.next is not None
     parts = urlsplit(page.next)
     assert parts.path == "/api/jobs"
-    assert asked(parts.query) == replace(SOME, behind=(jobs[1].created_at, jobs[1].id))
+    last = shelf.jobs[1]
+    assert asked(parts.query) == replace(SOME, behind=(last.created_at, last.id))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_the_last_page_names_none(count: int) -> None:
-    page = job_list(SOME, [make_job() for _ in range(count)])
+async def test_the_last_page_names_none(count: int) -> None:
+    shelf = Shelf(*[1] * count)
+    page = await job_list(SOME, await find_page(shelf.find, SOME))
     assert len(page.jobs) == count
     assert page.next is None
+
+
+@pytest.mark.parametrize(
+    ("variants", "limit", "lengths"),
+    [
+        ([100] * 45, 200, [20, 20, 5]),
+        ([100] * 40, 200, [20, 20]),
+        ([100] * 41, 30, [20, 20, 1]),
+        ([100] * 41, 15, [15, 15, 11]),
+        ([100] * 19 + [99, 1, 1], 200, [21, 1]),
+        ([100] * 19 + [101, 1], 200, [19, 2]),
+        ([3000, 3000, 1], 200, [1, 1, 1]),
+        ([1, 3000], 200, [1, 1]),
+        ([10] * 450, 200, [200, 200, 50]),
+        ([1] * 41, 20, [20, 20, 1]),
+        ([1] * 19, 19, [19]),
+    ],
+)
+async def test_a_page_has_so_many_jobs_and_variants_at_most(
+    variants: list[int], limit: int, lengths: list[int]
+) -> None:
+    shelf = Shelf(*variants)
+    pages = await shelf.pages(Listing(tenant="t", limit=limit))
+    assert [len(page) for page in pages] == lengths
+    assert [job_id for page in pages for job_id in page] == [job.id for job in shelf.jobs]
+
+
+async def test_few_jobs_are_read_that_are_not_on_the_page() -> None:
+    shelf = Shelf(*[100] * 201)
+    await find_page(shelf.find, Listing(tenant="t", limit=200))
+    assert shelf.read <= 2 * MAX_VARIANTS / 100
+
+
+async def test_others_have_their_turn_while_a_page_is_made() -> None:
+    shelf = Shelf(*[100] * 20)
+    listing = Listing(tenant="t", limit=200)
+    making = asyncio.create_task(job_list(listing, shelf.jobs))
+    turns = 0
+    while not making.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert len((await making).jobs) == 20
+    assert turns >= 20

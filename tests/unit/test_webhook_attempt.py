@@ -29,6 +29,10 @@ NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
         ("Tue, 01 Jan 2030 11:59:00 GMT", 0),
         ("Fri, 01 Jan 2040 00:00:00 GMT", 86400),
         ("Tue, 99 Jan 2030 12:01:00 GMT", 0),
+        ("Tue, 01 Jan 99999999999999999999 12:01:00 GMT", 0),
+        ("Tue, 01 Jan 2030 12:01:00 +9999999999999", 0),
+        ("Tue, 01 Jan 2030 12:01:00 +2400", 0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 86400),
     ],
 )
 def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(
