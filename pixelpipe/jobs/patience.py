@@ -10,6 +10,8 @@ from pixelpipe.jobs.ports import BlobStore, Space
 
 STORE_ATTEMPTS = 3
 _STORE_BACKOFF_S = 0.1
+_LEAST_ROOM_BACKOFF_S = 0.5
+_MOST_ROOM_BACKOFF_S = 30.0
 
 
 async def patiently(operation: Callable[[], Awaitable[None]]) -> None:
@@ -38,14 +40,20 @@ async def put_patiently(blobs: BlobStore, sha256: str, content: memoryview) -> N
 
 
 async def put_when_room(blobs: BlobStore, space: Space, sha256: str, content: memoryview) -> None:
-    """Store a blob as `put_patiently`, and wait for as long as there is no room for it."""
+    """Store a blob as `put_patiently`, and wait for as long as there is no room for it.
+
+    The storage may have room, but not enough for this blob: attempts get rarer and rarer.
+    """
+    most = 2 * _LEAST_ROOM_BACKOFF_S
     while True:
         await space.room()
         try:
             await put_patiently(blobs, sha256, content)
         except StorageFullError:
-            continue
-        return
+            await asyncio.sleep(random.uniform(most / 2, most))  # noqa: S311 - jitter
+            most = min(2 * most, _MOST_ROOM_BACKOFF_S)
+        else:
+            return
 
 
 async def read_patiently(blobs: BlobStore, sha256: str, target: memoryview) -> None:

@@ -1,6 +1,6 @@
 """What jobs need of storage, and what each side may rely on."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +8,10 @@ from typing import Protocol
 
 from pixelpipe.jobs.model import Blob, Event, Job, JobState
 from pixelpipe.jobs.records import Outcome, Record
+
+# Whether what has this id or digest is in use, and stays. It is asked right before each removal,
+# perhaps in another thread: what comes into use while others are removed is not removed.
+Keep = Callable[[str], bool]
 
 
 class BlobStore(Protocol):
@@ -114,9 +118,17 @@ class Journal(Protocol):
         """Variants that the tenant's remembered, undeleted jobs have made, by reuse key."""
 
     async def events(
-        self, after: int, job_ids: Collection[str] | None, limit: int
+        self,
+        after: int,
+        job_ids: Collection[str] | None,
+        limit: int,
+        limit_bytes: int | None = None,
     ) -> Sequence[Event]:
-        """At most `limit` events with an id above `after`, in order, of these jobs or of all."""
+        """The first events with an id above `after`, in order, of these jobs or of all.
+
+        At most `limit`, and with `limit_bytes` no more than have so many bytes of data together;
+        but at least one, if there is one.
+        """
 
     async def last_event_id(self) -> int:
         """The newest event's id, even if it was removed since; 0 when there was none."""
@@ -130,40 +142,38 @@ class Journal(Protocol):
             Whether it is deleted now; False if it is not there, or has not ended.
         """
 
-    async def expire(
-        self, *, ended_before: datetime, deleted_before: datetime, keep: Collection[str]
-    ) -> int:
+    async def expire(self, *, ended_before: datetime, deleted_before: datetime, keep: Keep) -> int:
         """Remove, with their events and keys, jobs that ended or were deleted before these times.
 
         Args:
             ended_before: For jobs that were not deleted.
             deleted_before: For jobs that were.
-            keep: Ids of jobs that are in use.
+            keep: Whether the job of this id is in use.
 
         Returns:
             How many.
         """
 
-    async def evict(self, limit_bytes: int, keep: Collection[str]) -> int:
+    async def evict(self, limit_bytes: int, keep: Keep) -> int:
         """Remove ended jobs, the one that ended first first, until blobs fit in `limit_bytes`.
 
         What only removed jobs referred to counts no longer, although `sweep` has yet to remove it.
 
         Args:
             limit_bytes: For all blobs together that some job refers to.
-            keep: Ids of jobs that are in use.
+            keep: Whether the job of this id is in use.
 
         Returns:
             How many were removed.
         """
 
-    async def sweep(self, suspects: Collection[str], keep: Collection[str]) -> int:
+    async def sweep(self, suspects: Collection[str], keep: Keep) -> int:
         """Remove blobs that no job refers to; no reference can come in between.
 
         Args:
             suspects: Digests of blobs that may be in the store although no job ever referred to
                 them.
-            keep: Digests of blobs that are in use.
+            keep: Whether the blob of this digest is in use.
 
         Returns:
             How many were removed.

@@ -11,6 +11,8 @@ from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.stores import Stores
 
 TOMBSTONE_S = 600.0
+# Longer is for ever; the calendar would run out of years.
+_LONGEST_S = 50 * 365 * 86_400.0
 
 _log = structlog.get_logger(__name__)
 
@@ -38,11 +40,12 @@ class Retention:
     Args:
         stores: What is kept.
         limits: How long and how much.
-        live: Gives the ids of jobs that are under way; these are never removed.
+        live: Whether the job of this id is under way; these are never removed. It is asked in
+            the journal's thread, and must not wait.
     """
 
     def __init__(
-        self, stores: Stores, limits: RetentionLimits, live: Callable[[], frozenset[str]]
+        self, stores: Stores, limits: RetentionLimits, live: Callable[[str], bool]
     ) -> None:
         self._stores = stores
         self._limits = limits
@@ -71,12 +74,14 @@ class Retention:
             StorageFailedError: The journal could not be written.
         """
         removed: dict[str, int] = {}
-        failure: StorageFailedError | None = None
+        failure: Exception | None = None
         for step in (self._expire, self._evict, self._sweep):
             try:
                 removed[step.__name__.removeprefix("_")] = await step()
-            except StorageFailedError as error:
-                failure = error
+            except Exception as error:  # noqa: BLE001 - raised once all were tried
+                # A defect tells more than the disk does.
+                if failure is None or isinstance(failure, StorageFailedError):
+                    failure = error
         if any(removed.values()):
             _log.info("removed", **removed)
         if failure is not None:
@@ -85,29 +90,38 @@ class Retention:
     async def _expire(self) -> int:
         now = datetime.now(UTC)
         return await self._stores.journal.expire(
-            ended_before=now - timedelta(seconds=self._limits.retention_s),
-            deleted_before=now - timedelta(seconds=self._limits.tombstone_s),
-            keep=self._jobs_in_use(),
+            ended_before=now - _span(self._limits.retention_s),
+            deleted_before=now - _span(self._limits.tombstone_s),
+            keep=self._job_in_use,
         )
 
     async def _evict(self) -> int:
-        return await self._stores.journal.evict(self._limits.storage_bytes, self._jobs_in_use())
+        return await self._stores.journal.evict(self._limits.storage_bytes, self._job_in_use)
 
     async def _sweep(self) -> int:
-        stores = self._stores
-        suspects, in_use = frozenset(stores.suspects), frozenset(stores.in_use.blobs)
+        stores, kept = self._stores, set[str]()
+        suspects = frozenset(stores.suspects)
+
+        def keep(sha256: str) -> bool:
+            # In the journal's thread: to look into a dict is one step, whoever changes it.
+            if sha256 not in stores.in_use.blobs:
+                return False
+            kept.add(sha256)
+            return True
+
         # What becomes one while the sweep runs, perhaps again, is for the next.
         stores.suspects.clear()
         left = suspects
         try:
-            swept = await stores.journal.sweep(suspects, in_use)
-            left = suspects & in_use
+            swept = await stores.journal.sweep(suspects, keep)
+            left = suspects & kept  # Nobody may read it any more, but it was passed over.
         finally:
             stores.suspects.update(left)
         return swept
 
-    def _jobs_in_use(self) -> frozenset[str]:
-        return self._live() | self._stores.in_use.jobs.keys()
+    def _job_in_use(self, job_id: str) -> bool:
+        # In the journal's thread, as above.
+        return self._live(job_id) or job_id in self._stores.in_use.jobs
 
     async def _look_after(self) -> None:
         while True:
@@ -116,7 +130,13 @@ class Retention:
                 await self.look_after()
             except StorageFailedError as error:
                 _log.warning("nothing could be removed", error=str(error))
+            except Exception:  # noqa: BLE001 - without us the disk fills up; the next round is due
+                _log.exception("what is old could not be looked after")
             try:
                 await asyncio.wait_for(self._wanted.wait(), self._limits.every_s)
             except TimeoutError:
                 continue
+
+
+def _span(seconds: float) -> timedelta:
+    return timedelta(seconds=min(seconds, _LONGEST_S))

@@ -36,8 +36,8 @@ class Room(Protocol):
     def full(self) -> bool:
         """Whether what room there is must be left to others."""
 
-    def exhausted(self) -> bool:
-        """Tell, from any thread, that a write found no room."""
+    def exhausted(self, needed_bytes: int = 0) -> bool:
+        """Tell, from any thread, that a write of so many bytes found no room."""
 
 
 class FileBlobs:
@@ -138,7 +138,7 @@ class FileBlobs:
         except OSError as error:
             if not is_full(error):
                 raise
-            self._room.exhausted()
+            self._room.exhausted(len(content))
             raise StorageFullError(FULL) from error
 
     def _write_anew(self, final: Path, content: memoryview) -> None:

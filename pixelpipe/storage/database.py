@@ -45,29 +45,42 @@ _Arguments = ParamSpec("_Arguments")
 class Reserve(Protocol):
     """Room that is set aside for when the file system has none left."""
 
-    def exhausted(self) -> bool:
+    def exhausted(self, needed_bytes: int = 0) -> bool:
         """Note that there is no room; called in any thread.
+
+        Args:
+            needed_bytes: How much did not fit, if that is known.
 
         Returns:
             Whether some was released just now, so that trying once more may succeed.
         """
 
 
+class NoDatabaseError(FolderError):
+    """There is no database, or an empty one."""
+
+
 class Database:
     """A SQLite database; made, and closed, where blocking is allowed.
 
     Args:
-        path: Its file; made if it is not there, and brought to the newest version.
+        path: Its file; brought to the newest version.
         space: Is told when there is no room.
+        make: Whether it is made if it is not there, or empty.
 
     Raises:
+        NoDatabaseError: It is not to be made, and not there; nothing was changed.
         FolderError: It cannot be opened, is damaged, or is of a newer version.
     """
 
-    def __init__(self, path: Path, space: Reserve) -> None:
+    def __init__(self, path: Path, space: Reserve, *, make: bool = True) -> None:
         self._path = path
         self._space = space
+        self._prepare = migrate if make else _migrate_what_is_there
         with _readable(path):
+            # SQLite itself would begin by removing the log of a file that is empty.
+            if not (make or (path.exists() and path.stat().st_size)):
+                raise NoDatabaseError(f"the journal {path} is missing or empty")
             self._writer, self._reader = self._patiently(self._open)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="journal-write")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
@@ -124,7 +137,7 @@ class Database:
         self._writer.close()
 
     def _open(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-        writer = _connect(self._path, migrate)
+        writer = _connect(self._path, self._prepare)
         try:
             return writer, _connect(self._path, _only_read)
         except BaseException:
@@ -203,6 +216,13 @@ def _connect(path: Path, prepare: Callable[[sqlite3.Connection], object]) -> sql
         connection.close()
         raise
     return connection
+
+
+def _migrate_what_is_there(connection: sqlite3.Connection) -> None:
+    # Whoever made the file may have been killed before it had any tables.
+    if not pragma(connection, "user_version"):
+        raise NoDatabaseError("the journal is empty")
+    migrate(connection)
 
 
 def _only_read(connection: sqlite3.Connection) -> None:

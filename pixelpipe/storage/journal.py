@@ -3,11 +3,13 @@
 import secrets
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any, TypeVar
 
+from pixelpipe.jobs.batches import batch_of
 from pixelpipe.jobs.model import Blob, Event, Job
-from pixelpipe.jobs.ports import Listing
+from pixelpipe.jobs.ports import Keep, Listing
 from pixelpipe.jobs.records import (
     BlobMissingError,
     Key,
@@ -117,10 +119,14 @@ class SqliteJournal:
         return await self._database.read(_reusable, tenant, reuse_keys)
 
     async def events(
-        self, after: int, job_ids: Collection[str] | None, limit: int
+        self,
+        after: int,
+        job_ids: Collection[str] | None,
+        limit: int,
+        limit_bytes: int | None = None,
     ) -> Sequence[Event]:
         """Events in order; see the port."""
-        return await self._database.read(_events, after, job_ids, limit)
+        return await self._database.read(_events, after, job_ids, limit, limit_bytes)
 
     async def last_event_id(self) -> int:
         """The newest event's id; see the port."""
@@ -130,32 +136,28 @@ class SqliteJournal:
         """Delete an ended job; see the port."""
         return await self._database.write(_bury, job_id, rows.microseconds(now))
 
-    async def expire(
-        self, *, ended_before: datetime, deleted_before: datetime, keep: Collection[str]
-    ) -> int:
+    async def expire(self, *, ended_before: datetime, deleted_before: datetime, keep: Keep) -> int:
         """Remove jobs that are over for long; see the port."""
         ended_us, deleted_us = rows.microseconds(ended_before), rows.microseconds(deleted_before)
-        keep, begin = frozenset(keep), removal.BEGINNING
+        begin = removal.BEGINNING
         ended = await self._in_portions(removal.expire_jobs, begin, ended_us, keep)
         deleted = await self._in_portions(removal.expire_graves, begin, deleted_us, keep)
         await self._shrink()
         return ended + deleted
 
-    async def evict(self, limit_bytes: int, keep: Collection[str]) -> int:
+    async def evict(self, limit_bytes: int, keep: Keep) -> int:
         """Remove ended jobs until blobs fit; see the port."""
-        keep, begin = frozenset(keep), removal.BEGINNING
+        begin = removal.BEGINNING
         evicted = await self._in_portions(removal.evict_jobs, begin, limit_bytes, keep)
         await self._shrink()
         return evicted
 
-    async def sweep(self, suspects: Collection[str], keep: Collection[str]) -> int:
+    async def sweep(self, suspects: Collection[str], keep: Keep) -> int:
         """Remove blobs that no job refers to; see the port."""
-        others = frozenset(suspects) - frozenset(keep)
         # Suspects that some job referred to once are left to the second round: none counts twice.
-        spared = others | frozenset(keep)
-        unused = await self._in_portions(removal.sweep_unused, "", spared, self._remove)
-        ordered = sorted(others)
-        return unused + await self._in_portions(removal.sweep_suspects, 0, ordered, self._remove)
+        later, how = frozenset(suspects), (keep, self._remove)
+        unused = await self._in_portions(removal.sweep_unused, "", later, *how)
+        return unused + await self._in_portions(removal.sweep_suspects, 0, sorted(later), *how)
 
     async def _shrink(self) -> None:
         while await self._database.write(removal.give_back):
@@ -293,13 +295,19 @@ def _reusable(
 
 
 def _events(
-    connection: sqlite3.Connection, after: int, job_ids: Collection[str] | None, limit: int
+    connection: sqlite3.Connection,
+    after: int,
+    job_ids: Collection[str] | None,
+    limit: int,
+    limit_bytes: int | None,
 ) -> Sequence[Event]:
     if job_ids is None:
         found = connection.execute(_EVENTS, (after, limit))
     else:
         found = connection.execute(_EVENTS_OF, (rows.json_text(list(job_ids)), after, limit))
-    return [rows.event_of(row) for row in found]
+    # A statement that is left half read would keep its moment, and the log behind it.
+    with closing(found):
+        return batch_of(map(rows.event_of, found), limit, limit_bytes)
 
 
 def _last_event_id(connection: sqlite3.Connection) -> int:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 
+from pixelpipe.jobs.batches import batch_of
 from pixelpipe.jobs.model import Blob, Event, Job, TaskState, Variant
-from pixelpipe.jobs.ports import Delivery, Listing
+from pixelpipe.jobs.ports import Delivery, Keep, Listing
 from pixelpipe.jobs.records import (
     BlobMissingError,
     Key,
@@ -100,11 +101,16 @@ class MemoryJournal:
         return {key: blob for key, blob in made if blob}
 
     async def events(
-        self, after: int, job_ids: Collection[str] | None, limit: int
+        self,
+        after: int,
+        job_ids: Collection[str] | None,
+        limit: int,
+        limit_bytes: int | None = None,
     ) -> Sequence[Event]:
         """Events in order; see the port."""
         later = self._events[bisect_right(self._events, after, key=_by_id) :]
-        return [e for e in later if job_ids is None or e.job_id in job_ids][:limit]
+        wanted = (e for e in later if job_ids is None or e.job_id in job_ids)
+        return batch_of(wanted, limit, limit_bytes)
 
     async def last_event_id(self) -> int:
         """The newest event's id; see the port."""
@@ -121,18 +127,16 @@ class MemoryJournal:
             kept.blobs = {}
         return True
 
-    async def expire(
-        self, *, ended_before: datetime, deleted_before: datetime, keep: Collection[str]
-    ) -> int:
+    async def expire(self, *, ended_before: datetime, deleted_before: datetime, keep: Keep) -> int:
         """Remove jobs that are over for long; see the port."""
         jobs = [kept.job for kept in self._kept.values()]
         return self._forget(
             job.id
             for job in jobs
-            if job.id not in keep and _expired(job, ended_before, deleted_before)
+            if _expired(job, ended_before, deleted_before) and not keep(job.id)
         )
 
-    async def evict(self, limit_bytes: int, keep: Collection[str]) -> int:
+    async def evict(self, limit_bytes: int, keep: Keep) -> int:
         """Remove ended jobs until blobs fit; see the port."""
         jobs = [kept.job for kept in self._kept.values()]
         ended = [(at, job.id) for job in jobs if (at := job.ended_at) and not job.deleted_at]
@@ -140,17 +144,20 @@ class MemoryJournal:
         for _, job_id in sorted(ended, key=lambda pair: pair[0]):
             if sum(blob.size_bytes for blob in self._referenced().values()) <= limit_bytes:
                 break
-            if job_id not in keep:
+            if not keep(job_id):
                 removed += self._forget([job_id])
         return removed
 
-    async def sweep(self, suspects: Collection[str], keep: Collection[str]) -> int:
+    async def sweep(self, suspects: Collection[str], keep: Keep) -> int:
         """Remove blobs that no job refers to; see the port."""
-        unused = (self._released | set(suspects)) - self._referenced().keys() - set(keep)
+        unused = (self._released | set(suspects)) - self._referenced().keys()
+        removed = 0
         for sha256 in unused:
-            self._remove(sha256)
-        self._released -= unused
-        return len(unused)
+            if not keep(sha256):
+                self._remove(sha256)
+                self._released.discard(sha256)
+                removed += 1
+        return removed
 
     def _outcome(self, record: Record) -> Outcome:
         try:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from pixelpipe.jobs.ports import Keep
 from pixelpipe.storage.schema import pragma
 
 _JOBS = 50
@@ -46,14 +47,14 @@ class Portion(NamedTuple, Generic[_Place]):
 
 
 def expire_jobs(
-    connection: sqlite3.Connection, after: At, before_us: int, keep: Collection[str]
+    connection: sqlite3.Connection, after: At, before_us: int, keep: Keep
 ) -> Portion[At]:
     """Remove jobs that ended before this time and were not deleted."""
     return _expire(connection, connection.execute(_EXPIRED, (before_us, *after, _JOBS)), keep)
 
 
 def expire_graves(
-    connection: sqlite3.Connection, after: At, before_us: int, keep: Collection[str]
+    connection: sqlite3.Connection, after: At, before_us: int, keep: Keep
 ) -> Portion[At]:
     """Remove jobs that were deleted before this time."""
     rows = connection.execute(_EXPIRED_GRAVES, (before_us, *after, _JOBS))
@@ -61,7 +62,7 @@ def expire_graves(
 
 
 def evict_jobs(
-    connection: sqlite3.Connection, after: At, limit_bytes: int, keep: Collection[str]
+    connection: sqlite3.Connection, after: At, limit_bytes: int, keep: Keep
 ) -> Portion[At]:
     """Remove ended jobs, the one that ended first first, until blobs fit in `limit_bytes`."""
     removed = 0
@@ -70,7 +71,7 @@ def evict_jobs(
         if _referenced_bytes(connection) <= limit_bytes:
             rows = []
             break
-        if job_id not in keep:
+        if not keep(job_id):
             _remove_job(connection, number)
             removed += 1
     return Portion(removed, _end(rows))
@@ -79,29 +80,34 @@ def evict_jobs(
 def sweep_unused(
     connection: sqlite3.Connection,
     after: str,
-    keep: Collection[str],
+    suspects: Collection[str],
+    keep: Keep,
     remove: Callable[[str], None],
 ) -> Portion[str]:
-    """Remove blobs that jobs referred to and none does any more."""
+    """Remove blobs that jobs referred to and none does any more, other than `suspects`."""
     digests = [sha256 for (sha256,) in connection.execute(_UNUSED, (after, _BLOBS))]
-    unused = [sha256 for sha256 in digests if sha256 not in keep]
-    for sha256 in unused:
-        _remove_blob(connection, sha256, remove)
-    return Portion(len(unused), digests[-1] if len(digests) == _BLOBS else None)
+    removed = 0
+    for sha256 in digests:
+        if sha256 not in suspects and not keep(sha256):
+            _remove_blob(connection, sha256, remove)
+            removed += 1
+    return Portion(removed, digests[-1] if len(digests) == _BLOBS else None)
 
 
 def sweep_suspects(
     connection: sqlite3.Connection,
     after: int,
     suspects: Sequence[str],
+    keep: Keep,
     remove: Callable[[str], None],
 ) -> Portion[int]:
     """Remove those of `suspects` that no job refers to; `after` counts those looked at."""
-    end = after + _BLOBS
-    unused = [sha256 for sha256 in suspects[after:end] if not _referenced(connection, sha256)]
-    for sha256 in unused:
-        _remove_blob(connection, sha256, remove)
-    return Portion(len(unused), end if end < len(suspects) else None)
+    end, removed = after + _BLOBS, 0
+    for sha256 in suspects[after:end]:
+        if not _referenced(connection, sha256) and not keep(sha256):
+            _remove_blob(connection, sha256, remove)
+            removed += 1
+    return Portion(removed, end if end < len(suspects) else None)
 
 
 def give_back(connection: sqlite3.Connection) -> bool:
@@ -119,14 +125,13 @@ def give_back(connection: sqlite3.Connection) -> bool:
     return surplus > _FREED_PAGES
 
 
-def _expire(
-    connection: sqlite3.Connection, found: sqlite3.Cursor, keep: Collection[str]
-) -> Portion[At]:
-    rows = found.fetchall()
-    expired = [number for _, number, job_id in rows if job_id not in keep]
-    for number in expired:
-        _remove_job(connection, number)
-    return Portion(len(expired), _end(rows))
+def _expire(connection: sqlite3.Connection, found: sqlite3.Cursor, keep: Keep) -> Portion[At]:
+    rows, removed = found.fetchall(), 0
+    for _, number, job_id in rows:
+        if not keep(job_id):
+            _remove_job(connection, number)
+            removed += 1
+    return Portion(removed, _end(rows))
 
 
 def _end(rows: Sequence[tuple[int, int, str]]) -> At | None:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import threading
+import time
 from pathlib import Path
 
 import structlog
@@ -13,6 +14,7 @@ from pixelpipe.storage.folder import usable
 FULL = "The server's storage is full; what it has accepted waits until there is room."
 _LEAST_MARGIN_BYTES = 2**20
 _LEAST_FREE_FILES = 64
+_NEED_S = 60.0
 _STAT_BLOCK_BYTES = 512  # The unit of st_blocks, whatever the file system.
 _log = structlog.get_logger(__name__)
 
@@ -27,6 +29,7 @@ class Space:
 
     A file holds a reserve of room. It is given up when the storage runs out, so that the little
     that still has to be written finds room; it is made again before the storage counts as roomy.
+    What did not fit has to fit then too, or else it would be tried, and run out, over and over.
 
     Args:
         folder: Where the reserve lies; made if it is not there. No other `Space` may use it.
@@ -45,6 +48,8 @@ class Space:
         self._margin_bytes = max(_LEAST_MARGIN_BYTES, reserve_bytes // 4)
         self._poll_s = poll_s
         self._complaint: str | None = None
+        self._needed_bytes = 0
+        self._needed_until_s = 0.0
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -62,13 +67,19 @@ class Space:
         """Whether the storage ran out of room and has none yet."""
         return self._full
 
-    def exhausted(self) -> bool:
+    def exhausted(self, needed_bytes: int = 0) -> bool:
         """Tell that a write found no room; from any thread, at any time.
+
+        Args:
+            needed_bytes: How much it would have taken. For a while so much has to be free before
+                the storage counts as roomy: whoever still waits with it after that tells again,
+                and whoever has given it up does not keep out what is smaller.
 
         Returns:
             Whether this very call gave up the reserve, so that a small write may be tried again.
         """
         with self._lock:
+            self._note_need(needed_bytes)
             if self._full:
                 return False
             self._full = True
@@ -108,6 +119,8 @@ class Space:
         while True:
             await self._ran_out.wait()
             self._ran_out.clear()
+            # Not at once: what was given up would be taken again by what has just failed.
+            await asyncio.sleep(self._poll_s)
             while not await asyncio.to_thread(self._resume):  # noqa: ASYNC110 - nobody tells us
                 await asyncio.sleep(self._poll_s)
             self._resumed.set()
@@ -125,6 +138,7 @@ class Space:
             if self._full:
                 return False
             self._complaint = None
+            self._needed_bytes = 0
         # At the level of the alarm, so that whoever reads that reads this.
         _log.warning("the storage has room again", folder=str(self._folder))
         return True
@@ -160,7 +174,17 @@ class Space:
         # A file system that makes inodes as it goes counts none at all.
         files = found.f_files == 0 or found.f_favail >= _LEAST_FREE_FILES
         free_bytes = found.f_bavail * found.f_frsize
-        return files and free_bytes >= self._reserve_bytes + self._margin_bytes
+        own_bytes = self._reserve_bytes + self._margin_bytes
+        needed_bytes = self._needed_bytes if time.monotonic() < self._needed_until_s else 0
+        if own_bytes + needed_bytes > found.f_blocks * found.f_frsize:
+            needed_bytes = 0  # It never fits: nothing is gained by keeping others waiting.
+        return files and free_bytes >= own_bytes + needed_bytes
+
+    def _note_need(self, needed_bytes: int) -> None:
+        now_s = time.monotonic()
+        over = now_s >= self._needed_until_s
+        if needed_bytes and (over or needed_bytes >= self._needed_bytes):
+            self._needed_bytes, self._needed_until_s = needed_bytes, now_s + _NEED_S
 
     def _release(self) -> bool:
         try:

@@ -25,6 +25,7 @@ from tests.journals import (
     make_job,
     requeue,
     step,
+    unused,
 )
 from tests.tasks import make_task
 
@@ -167,12 +168,28 @@ async def test_gives_events_after_an_id_of_these_jobs_in_order(stock: Stock) -> 
     assert await read(0, [], 10) == []
 
 
+async def test_gives_no_more_events_than_so_many_bytes_but_one(stock: Stock) -> None:
+    job = await stock.enter(make_job("a"))
+    for padding in (1000, 10, 10, 3000, 10):
+        await stock.record(replace(step(job), data=b'{"pad":"%b"}' % (b"x" * padding)))
+    sizes = [len(event.data) for event in await stock.journal.events(0, None, 10)]
+    for job_ids in (None, ["a"]):
+        for first in range(5):
+            for last in range(first, 6):
+                bound = sum(sizes[first : last + 1])
+                for limit_bytes in (bound, bound + 1):
+                    found = await stock.journal.events(first, job_ids, 10, limit_bytes)
+                    assert [len(event.data) for event in found] == sizes[first : last + 1]
+        assert len(await stock.journal.events(0, job_ids, 10, 1)) == 1
+        assert len(await stock.journal.events(0, job_ids, 2, sum(sizes))) == 2
+
+
 async def test_no_id_is_given_twice_even_after_the_newest_events_were_removed(
     stock: Stock,
 ) -> None:
     await stock.finished(make_job("a"), SMALL)
     last = await stock.journal.last_event_id()
-    assert await stock.journal.evict(0, []) == 1
+    assert await stock.journal.evict(0, unused) == 1
     assert await stock.journal.events(0, None, 10) == []
     assert await stock.journal.last_event_id() == last
     assert (await stock.record(entry(make_job("b")))).id > last
@@ -343,7 +360,7 @@ async def test_a_job_that_is_tried_again_has_not_ended(stock: Stock) -> None:
     assert (await stock.get("a")).ended_at == at(1)
     await stock.record(requeue(job))  # It still knows when it had ended.
     assert (await stock.get("a")).ended_at is None
-    assert await stock.journal.expire(ended_before=at(9), deleted_before=at(9), keep=[]) == 0
+    assert await stock.journal.expire(ended_before=at(9), deleted_before=at(9), keep=unused) == 0
     assert not await stock.journal.bury("a", at(2))
     assert [found.id for found in await stock.journal.take_over()] == ["a"]
     job.epoch = 1
@@ -447,7 +464,7 @@ async def test_what_was_made_is_of_use_for_as_long_as_a_job_has_it(stock: Stock)
     await stock.journal.bury("running", at(1))
     assert await stock.journal.reusable("tenant", [key]) == {}
     await stock.finished(make_job("again"), SMALL)
-    await stock.journal.evict(0, [])
+    await stock.journal.evict(0, unused)
     assert await stock.journal.reusable("tenant", [key]) == {}
 
 
@@ -473,7 +490,7 @@ async def test_a_deleted_job_is_remembered_but_has_no_blobs(stock: Stock) -> Non
     assert await stock.get("a") == replace(job, deleted_at=at(1))
     assert _of(await stock.journal.events(0, ["a"], 10)) == [("a", 1), ("a", 2)]
     assert await stock.journal.keyed("tenant", "key") == ("a", "fingerprint")
-    assert await stock.journal.sweep([], []) == 2
+    assert await stock.journal.sweep([], unused) == 2
     assert stock.shelf.digests == set()
 
 
@@ -486,7 +503,10 @@ async def test_ended_and_deleted_jobs_are_removed_after_a_while(stock: Stock) ->
         await stock.journal.bury(f"deleted at {second}", at(second))
     await stock.enter(make_job("open"))
     keep = {"ended at 1", "deleted at 2"}
-    assert await stock.journal.expire(ended_before=at(2), deleted_before=at(4), keep=keep) == 4
+    assert (
+        await stock.journal.expire(ended_before=at(2), deleted_before=at(4), keep=keep.__contains__)
+        == 4
+    )
     left = [f"ended at {second}" for second in (1, 2, 3, 4)]
     left += [f"deleted at {second}" for second in (2, 4)]
     assert sorted(await stock.ids()) == sorted([*left, "open"])
@@ -506,11 +526,40 @@ async def test_a_great_many_jobs_are_removed_but_for_those_in_use(stock: Stock) 
     for job in jobs[::2]:
         assert await stock.journal.bury(job.id, at(0))
     keep = {job.id for job in jobs[:120]}
-    assert await stock.journal.expire(ended_before=at(1), deleted_before=at(1), keep=keep) == 90
+    assert (
+        await stock.journal.expire(ended_before=at(1), deleted_before=at(1), keep=keep.__contains__)
+        == 90
+    )
     assert await stock.ids() == sorted(keep)
-    assert await stock.journal.evict(0, {"000"}) == 60  # The others of them are deleted.
-    assert await stock.journal.expire(ended_before=at(1), deleted_before=at(1), keep=[]) == 60
+    assert (
+        await stock.journal.evict(0, {"000"}.__contains__) == 60
+    )  # The others of them are deleted.
+    assert await stock.journal.expire(ended_before=at(1), deleted_before=at(1), keep=unused) == 60
     assert await stock.ids() == []
+
+
+@pytest.mark.parametrize("way", ["expired", "deleted", "evicted"])
+async def test_a_job_that_comes_into_use_while_others_are_removed_stays(
+    stock: Stock, way: str
+) -> None:
+    ids = [f"{number:03}" for number in range(60)]
+    for number, job_id in enumerate(ids):
+        await stock.finished(make_job(job_id), SMALL, ended_s=number)
+        if way == "deleted":
+            await stock.journal.bury(job_id, at(number))
+    asked: list[str] = []
+
+    def keep(job_id: str) -> bool:
+        asked.append(job_id)
+        return len(asked) > 55
+
+    if way == "evicted":
+        removed = await stock.journal.evict(0, keep)
+    else:
+        removed = await stock.journal.expire(ended_before=at(99), deleted_before=at(99), keep=keep)
+    assert removed == 55
+    assert asked == ids
+    assert await stock.ids() == ids[55:]
 
 
 # Room
@@ -521,12 +570,12 @@ async def test_jobs_go_in_the_order_of_their_end_until_blobs_fit(stock: Stock) -
         job = make_job(job_id, source=replace(make_job("x").source, sha256=f"source of {job_id}"))
         stock.shelf.put(job.source.sha256)
         await stock.finished(job, Blob(job_id, 50), ended_s=ended_s)
-    assert await stock.journal.evict(450, []) == 0
-    assert await stock.journal.evict(449, []) == 1
+    assert await stock.journal.evict(450, unused) == 0
+    assert await stock.journal.evict(449, unused) == 1
     assert await stock.ids() == ["third", "second"]
-    assert await stock.journal.evict(299, []) == 1
+    assert await stock.journal.evict(299, unused) == 1
     assert await stock.ids() == ["third"]
-    assert await stock.journal.evict(0, []) == 1
+    assert await stock.journal.evict(0, unused) == 1
     assert await stock.ids() == []
 
 
@@ -534,11 +583,11 @@ async def test_shared_blobs_count_once_and_for_as_long_as_somebody_has_them(stoc
     await stock.finished(make_job("a", "one", "two"), SMALL, LARGE, ended_s=1)
     await stock.finished(make_job("b"), LARGE, ended_s=2)
     await stock.finished(make_job("c"), OTHER, ended_s=3)
-    assert await stock.journal.evict(100 + 10 + 1000 + 10, []) == 0
-    assert await stock.journal.evict(100 + 1000 + 10, []) == 1
-    assert await stock.journal.evict(100 + 1000 + 9, []) == 1
+    assert await stock.journal.evict(100 + 10 + 1000 + 10, unused) == 0
+    assert await stock.journal.evict(100 + 1000 + 10, unused) == 1
+    assert await stock.journal.evict(100 + 1000 + 9, unused) == 1
     assert await stock.ids() == ["c"]
-    assert await stock.journal.evict(110, []) == 0
+    assert await stock.journal.evict(110, unused) == 0
 
 
 async def test_neither_open_nor_used_nor_deleted_jobs_make_room(stock: Stock) -> None:
@@ -547,8 +596,10 @@ async def test_neither_open_nor_used_nor_deleted_jobs_make_room(stock: Stock) ->
     await stock.journal.bury("deleted", at(1))
     await stock.enter(make_job("open"))
     await stock.finished(make_job("ended"), OTHER, ended_s=2)
-    assert await stock.journal.evict(120, []) == 0  # What only a deleted job had counts no more.
-    assert await stock.journal.evict(0, {"used"}) == 1
+    assert (
+        await stock.journal.evict(120, unused) == 0
+    )  # What only a deleted job had counts no more.
+    assert await stock.journal.evict(0, {"used"}.__contains__) == 1
     assert sorted(await stock.ids()) == ["deleted", "open", "used"]
 
 
@@ -558,30 +609,30 @@ async def test_neither_open_nor_used_nor_deleted_jobs_make_room(stock: Stock) ->
 async def test_sweeps_what_no_job_refers_to(stock: Stock) -> None:
     await stock.finished(make_job("a", "one", "two"), SMALL, LARGE)
     await stock.finished(make_job("b", "one"), LARGE)
-    assert await stock.journal.sweep([], []) == 0
+    assert await stock.journal.sweep([], unused) == 0
     await stock.journal.bury("a", at(1))
-    assert await stock.journal.sweep([], []) == 1
+    assert await stock.journal.sweep([], unused) == 1
     assert stock.shelf.digests == {SOURCE.sha256, LARGE.sha256}
-    assert await stock.journal.evict(0, []) == 1
-    assert await stock.journal.sweep([], []) == 2
+    assert await stock.journal.evict(0, unused) == 1
+    assert await stock.journal.sweep([], unused) == 2
     assert stock.shelf.digests == set()
-    assert await stock.journal.sweep([], []) == 0
+    assert await stock.journal.sweep([], unused) == 0
 
 
 async def test_sweeps_suspects_unless_a_job_refers_to_them(stock: Stock) -> None:
     await stock.finished(make_job("a"), SMALL)
     stock.shelf.put("never", "used", "kept")
     suspects = ["never", "used", SMALL.sha256]
-    assert await stock.journal.sweep(suspects, {"used"}) == 1
+    assert await stock.journal.sweep(suspects, {"used"}.__contains__) == 1
     assert stock.shelf.digests == {SOURCE.sha256, SMALL.sha256, "used", "kept"}
 
 
 async def test_what_is_in_use_is_swept_once_it_is_not(stock: Stock) -> None:
     await stock.finished(make_job("a"), SMALL)
-    await stock.journal.evict(0, [])
-    assert await stock.journal.sweep([SMALL.sha256], {SMALL.sha256}) == 1
+    await stock.journal.evict(0, unused)
+    assert await stock.journal.sweep([SMALL.sha256], {SMALL.sha256}.__contains__) == 1
     assert stock.shelf.digests == {SMALL.sha256}
-    assert await stock.journal.sweep([SMALL.sha256], []) == 1
+    assert await stock.journal.sweep([SMALL.sha256], unused) == 1
     assert stock.shelf.digests == set()
 
 
@@ -589,22 +640,42 @@ async def test_sweeps_a_great_many_blobs_but_for_those_in_use(stock: Stock) -> N
     blobs = [Blob(f"{number:03}", 1) for number in range(350)]
     suspects = {f"suspect {number:03}" for number in range(350)}
     await stock.finished(make_job("a", *(blob.sha256 for blob in blobs)), *blobs)
-    await stock.journal.evict(0, [])
+    await stock.journal.evict(0, unused)
     stock.shelf.put(*suspects)
     keep = {blob.sha256 for blob in blobs[50:250]} | {"suspect 007"}
-    assert await stock.journal.sweep(suspects, keep) == 1 + 150 + 349
+    assert await stock.journal.sweep(suspects, keep.__contains__) == 1 + 150 + 349
     assert stock.shelf.digests == keep
+
+
+@pytest.mark.parametrize("suspected", [False, True])
+async def test_what_comes_into_use_while_others_are_swept_is_kept(
+    stock: Stock, *, suspected: bool
+) -> None:
+    blobs = [Blob(f"{number:03}", 1) for number in range(150)]
+    await stock.finished(make_job("a", *(blob.sha256 for blob in blobs)), *blobs)
+    await stock.journal.bury("a", at(1))
+    left: list[int] = []
+
+    def keep(sha256: str) -> bool:
+        assert sha256 in stock.shelf.digests
+        left.append(len(stock.shelf.digests))
+        return len(left) > 120
+
+    suspects = [blob.sha256 for blob in blobs] if suspected else []
+    assert await stock.journal.sweep(suspects, keep) == 120
+    # It was asked when the one before was gone, and not earlier.
+    assert left == [*range(151, 31, -1)] + [31] * 31
 
 
 async def test_what_was_swept_has_to_be_stored_again(stock: Stock) -> None:
     await stock.finished(make_job("a"), SMALL)
     await stock.journal.bury("a", at(1))
-    await stock.journal.sweep([], [])
+    await stock.journal.sweep([], unused)
     (outcome,) = await stock.write(entry(make_job("b")))
     assert isinstance(outcome, BlobMissingError)
     stock.shelf.put(SOURCE.sha256)
     await stock.finished(make_job("b"), SMALL)
-    assert await stock.journal.sweep([SMALL.sha256], []) == 0
+    assert await stock.journal.sweep([SMALL.sha256], unused) == 0
 
 
 async def test_a_new_reference_never_meets_the_removal_of_its_blob(stock: Stock) -> None:
@@ -625,10 +696,10 @@ async def test_a_new_reference_never_meets_the_removal_of_its_blob(stock: Stock)
 
     async def sweep() -> None:
         for _ in range(20):
-            await stock.journal.sweep([SOURCE.sha256], [])
+            await stock.journal.sweep([SOURCE.sha256], unused)
 
     async with asyncio.timeout(30):
         await asyncio.gather(*map(use, range(100)), *(sweep() for _ in range(5)))
     assert len(await stock.ids()) == 100 - refused
-    await stock.journal.sweep([SOURCE.sha256], [])
+    await stock.journal.sweep([SOURCE.sha256], unused)
     assert stock.shelf.digests == set()

@@ -8,7 +8,7 @@ import pytest
 from pixelpipe.jobs.model import Blob, EventType, Job, JobState
 from pixelpipe.jobs.ports import Delivery
 from pixelpipe.jobs.records import LostJobError
-from tests.journals import Stock, at, end, entry, make_job, requeue, step
+from tests.journals import Stock, at, end, entry, make_job, requeue, step, unused
 
 HOOK = "https://example.org/hook"
 SMALL = Blob("small", 10)
@@ -120,6 +120,6 @@ async def test_closing_or_postponing_what_is_gone_does_nothing(stock: Stock) -> 
 async def test_a_message_outlives_its_job(stock: Stock) -> None:
     await _ended(stock, "a", 1)
     await stock.journal.bury("a", at(2))
-    await stock.journal.expire(ended_before=at(9), deleted_before=at(9), keep=[])
+    await stock.journal.expire(ended_before=at(9), deleted_before=at(9), keep=unused)
     assert await stock.journal.get("a") is None
     assert [found.id for found in await _all(stock)] == ["msg_a_2"]

@@ -1,6 +1,7 @@
 """The disk fills up: uploads are refused, what was accepted waits, the rest goes on."""
 
 import asyncio
+import io
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from pixelpipe.config import MIB, Settings
 from pixelpipe.runtime import Runtime, open_runtime
+from pixelpipe.storage import blobs as blobs_module
 from tests.faults.fault_workers import HANG_WIDTH
 from tests.faults.faulty_process import live_process
 from tests.filesystems import fill, free_bytes, small_filesystem
@@ -56,6 +59,17 @@ def settings(disk: Path) -> Settings:
 async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
     async with open_runtime(settings, "tests.faults.fault_workers:main") as opened:
         yield opened
+
+
+def noise(width: int, height: int) -> bytes:
+    """A JPEG of which hardly a format makes anything small."""
+    content = io.BytesIO()
+    Image.frombytes("RGB", (width, height), os.urandom(width * height * 3)).save(content, "JPEG")
+    return content.getvalue()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
 
 
 async def is_full(client: AnyClient) -> bool:
@@ -195,8 +209,44 @@ async def test_nothing_acknowledged_is_lost_while_clients_fill_the_disk(
         assert len(await picture(client, ended, "a")) == variant(ended, "a")["bytes"]
 
 
+async def test_a_result_that_does_not_fit_is_not_written_over_and_over(
+    client: Client, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is room for the reserve and more, but not for the result: all the time it is full."""
+    really, attempts = blobs_module._write_synced, list[int]()
+
+    def write(path: Path, content: memoryview) -> None:
+        if len(content) > 3 * MIB:
+            attempts.append(len(content))
+        really(path, content)
+
+    monkeypatch.setattr(blobs_module, "_write_synced", write)
+    large = [{"name": "a", "resize": {"width": 1400}, "format": "png"}]
+    held = await begun(client, own_photo(HANG_WIDTH), specs("a"))
+    await until_state(client, held["id"], "running")
+    job = await begun(client, noise(1400, 1000), large)
+    async with filled(client, disk):
+        await asyncio.to_thread(os.truncate, disk / "filler", _size(disk / "filler") - 3 * MIB)
+        await client.delete(f"/api/jobs/{held['id']}")
+        await until(lambda: bool(attempts))
+        await until_true(lambda: is_full(client))
+        for _ in range(20):
+            assert await refusal(await send(client, own_photo(), specs("a"))) == FULL
+            assert await is_full(client)
+            await asyncio.sleep(0.05)
+        assert len(attempts) == 1
+        assert (await get(client, job["id"]))["state"] == "running"
+    ended = await until_state(client, job["id"], "completed")
+    assert variant(ended, "a")["bytes"] == attempts[0]
+    assert attempts == attempts[:1] * 2
+
+
 async def test_a_kill_while_the_disk_is_full(tmp_path: Path) -> None:
-    slow = [{"name": "slow", "resize": {"width": 1400}, "format": "avif", "quality": 90}]
+    # Together they take so long that the disk is full before the job is done.
+    slow = [
+        {"name": f"slow{n}", "resize": {"width": 1400 + n}, "format": "avif", "quality": 90}
+        for n in range(3)
+    ]
     environment = {"PIXELPIPE_RESERVE_BYTES": str(RESERVE_BYTES)}
     with small_filesystem(tmp_path / "disk", DISK_BYTES) as disk:
         with live_process(disk, **environment) as server:  # its log lies beside the disk
@@ -215,7 +265,7 @@ async def test_a_kill_while_the_disk_is_full(tmp_path: Path) -> None:
                 filler.unlink()
                 ended = await until_state(session, job["id"], "completed")
                 events = await story(session, job["id"])
-                for name in ("slow", "b"):
+                for name in ("slow0", "slow2", "b"):
                     assert len(await picture(session, job, name)) == variant(ended, name)["bytes"]
                 await until_roomy(session)
                 await made(session, own_photo(), specs("a"))

@@ -38,6 +38,7 @@ from tests.journals import (
     requeue,
     sqlite_stock,
     step,
+    unused,
 )
 
 SMALL = Blob("small", 10)
@@ -174,7 +175,7 @@ async def test_removed_jobs_give_their_room_back(path: Path) -> None:
         await stock.write(*(replace(entry(job), data=b'{"":"%b"}' % bytes(8000)) for job in jobs))
         await stock.write(*map(end, jobs))
         grown = await _database(stock).read(pragma, "page_count")
-        await stock.journal.evict(-1, [])
+        await stock.journal.evict(-1, unused)
         assert grown > 600
         assert await _database(stock).read(pragma, "page_count") < grown / 10
 
@@ -275,7 +276,8 @@ class Reserve:
         self.pages = pages
         self.calls = 0
 
-    def exhausted(self) -> bool:
+    def exhausted(self, needed_bytes: int = 0) -> bool:
+        del needed_bytes
         self.calls += 1
         if self.pages and self.database:
             _limit(self.database._writer, self.pages)
@@ -391,12 +393,12 @@ async def test_a_blob_that_cannot_be_removed_is_swept_later(path: Path) -> None:
     shelf = Shelf()
     async with opened(path, shelf) as stock:
         await stock.finished(make_job("a", "one", "two"), SMALL, Blob("stuck", 1))
-        await stock.journal.evict(0, [])
+        await stock.journal.evict(0, unused)
         journal = SqliteJournal(_database(stock), present=shelf.present, remove=_refusing(shelf))
         with pytest.raises(StorageFailedError):
-            await journal.sweep([], [])
+            await journal.sweep([], unused)
         assert "stuck" in shelf.digests
-        assert await stock.journal.sweep([], []) == 3
+        assert await stock.journal.sweep([], unused) == 3
         assert shelf.digests == set()
 
 
@@ -533,9 +535,9 @@ async def _use_all(stock: Stock) -> None:
     await stock.outbox.postpone("msg_a_2", 1, at(1))
     await stock.outbox.close("msg_a_2")
     await journal.bury("a", at(1))
-    await journal.evict(0, [])
-    await journal.expire(ended_before=at(9), deleted_before=at(9), keep=[])
-    await journal.sweep(["suspect"], [])
+    await journal.evict(0, unused)
+    await journal.expire(ended_before=at(9), deleted_before=at(9), keep=unused)
+    await journal.sweep(["suspect"], unused)
 
 
 # The oracle
@@ -613,9 +615,9 @@ class _Deeds:
 
     async def _remove(self) -> None:
         dice = self._dice
-        keep = {str(dice.randrange(40)) for _ in range(10)}
+        keep = {str(dice.randrange(40)) for _ in range(10)}.__contains__
         before, limit = at(self._clock - dice.randrange(30)), dice.randrange(10**8)
-        spared = {self._blob().sha256}
+        spared = {self._blob().sha256}.__contains__
 
         async def remove(stock: Stock) -> tuple[int, ...]:
             journal = stock.journal

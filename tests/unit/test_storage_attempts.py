@@ -1,14 +1,18 @@
 """Trouble with the storage is tried again; a source that killed the decoder is not."""
 
+import asyncio
+import random
 import time
+from pathlib import Path
 
 import pytest
 
 from pixelpipe.errors import PoisonedSourceError, StorageFailedError, StorageFullError
 from pixelpipe.jobs import patience
-from pixelpipe.jobs.patience import STORE_ATTEMPTS, put_patiently
+from pixelpipe.jobs.patience import STORE_ATTEMPTS, put_patiently, put_when_room
 from pixelpipe.jobs.poison import PoisonList
 from pixelpipe.storage.blobs import FileBlobs
+from pixelpipe.storage.space import Space
 
 
 class Shaky(FileBlobs):
@@ -51,6 +55,25 @@ async def test_and_given_up_in_the_end() -> None:
     with pytest.raises(StorageFailedError):
         await put_patiently(store, "0" * 64, memoryview(b""))
     assert store.calls == STORE_ATTEMPTS
+
+
+async def test_what_does_not_fit_is_tried_ever_more_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[tuple[float, float]] = []
+
+    def no_pause(least: float, most: float) -> float:
+        pauses.append((least, most))
+        return 0
+
+    monkeypatch.setattr(random, "uniform", no_pause)
+    store = Shaky(2000)
+    store.error = StorageFullError("full")
+    space = await asyncio.to_thread(Space, tmp_path, 4096)  # There is room, but not for this.
+    await put_when_room(store, space, "0" * 64, memoryview(b""))
+    assert store.calls == 2001
+    assert pauses[:6] == [(0.5, 1), (1, 2), (2, 4), (4, 8), (8, 16), (15, 30)]
+    assert set(pauses[6:]) == {(15, 30)}
 
 
 def test_a_remembered_source_is_refused_until_its_time_is_over(

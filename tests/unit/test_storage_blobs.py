@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from pixelpipe.errors import StorageFailedError, StorageFullError
+from pixelpipe.jobs import patience
 from pixelpipe.jobs.model import Blob
+from pixelpipe.jobs.patience import put_when_room
 from pixelpipe.storage import blobs as blobs_module
 from pixelpipe.storage.blobs import FileBlobs
 from pixelpipe.storage.space import Space
@@ -218,6 +220,41 @@ async def test_a_blob_that_is_larger_than_the_disk_leaves_its_room(disk: Path) -
     async with asyncio.timeout(DEADLINE_S):
         await space.room()
     assert _files(disk) == {"reserve"}
+    await blobs.put(SHA256, memoryview(CONTENT))
+    await asyncio.to_thread(blobs.close)
+    await space.close()
+
+
+async def test_a_blob_that_waits_for_room_is_not_written_over_and_over(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "_LEAST_ROOM_BACKOFF_S", 0.001)
+    content = os.urandom(9 * MIB)
+    sha256 = hashlib.sha256(content).hexdigest()
+    space = await asyncio.to_thread(Space, disk, RESERVE_BYTES, poll_s=0.01)
+    blobs = await asyncio.to_thread(FileBlobs, disk / "blobs", space)
+    await space.start()
+    really, attempts = blobs_module._write_synced, list[Path]()
+
+    def write(path: Path, part: memoryview) -> None:
+        attempts.append(path)
+        really(path, part)
+
+    monkeypatch.setattr(blobs_module, "_write_synced", write)
+    filler = disk / "filler"
+    await asyncio.to_thread(filler.write_bytes, bytes(12 * MIB))  # It leaves 8, and the reserve.
+    waiting = asyncio.create_task(put_when_room(blobs, space, sha256, memoryview(content)))
+    done, _ = await asyncio.wait({waiting}, timeout=0.5)
+    assert not done
+    assert len(attempts) == 1
+    for _ in range(3):  # What is smaller does not get in between at random.
+        with pytest.raises(StorageFullError):
+            await blobs.put(SHA256, memoryview(CONTENT))
+    await asyncio.to_thread(os.truncate, filler, 9 * MIB)
+    async with asyncio.timeout(DEADLINE_S):
+        await waiting
+    assert len(attempts) == 2
+    assert await blobs.intact(Blob(sha256, len(content)))
     await blobs.put(SHA256, memoryview(CONTENT))
     await asyncio.to_thread(blobs.close)
     await space.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from pixelpipe.storage import space as space_module
 from pixelpipe.storage.folder import FolderError
 from pixelpipe.storage.space import Space, is_full
 from tests.filesystems import fill, free_bytes, small_filesystem
@@ -39,8 +40,15 @@ async def watched(folder: Path) -> AsyncIterator[Space]:
         await space.close()
 
 
-async def exhaust(space: Space) -> bool:
-    return await asyncio.to_thread(space.exhausted)
+async def exhaust(space: Space, needed_bytes: int = 0) -> bool:
+    return await asyncio.to_thread(space.exhausted, needed_bytes)
+
+
+def leave(disk: Path, room_bytes: int) -> None:
+    """Fill the disk but for so much, which is what the reserve may be made of again."""
+    with (disk / "filler").open("ab") as file:
+        file.truncate(0)
+        os.posix_fallocate(file.fileno(), 0, free_bytes(disk) - room_bytes)
 
 
 def names(folder: Path) -> set[str]:
@@ -166,6 +174,61 @@ async def test_room_for_the_reserve_alone_is_not_room(disk: Path) -> None:
         async with asyncio.timeout(DEADLINE_S):
             await waiting
         assert names(disk) == {"filler", "reserve"}
+
+
+async def test_what_did_not_fit_has_to_fit_before_there_is_room(disk: Path) -> None:
+    needed_bytes = 6 * MIB
+    async with watched(disk) as space:
+        await exhaust(space, 5)
+        await exhaust(space, needed_bytes)
+        await exhaust(space, 5)
+        leave(disk, RESERVE_BYTES + MARGIN_BYTES + needed_bytes - 4096)
+        waiting = asyncio.create_task(space.room())
+        done, _ = await asyncio.wait({waiting}, timeout=0.1)
+        assert not done
+        assert names(disk) == {"filler"}
+
+        leave(disk, RESERVE_BYTES + MARGIN_BYTES + needed_bytes)
+        async with asyncio.timeout(DEADLINE_S):
+            await waiting
+        # With that it is forgotten.
+        await exhaust(space)
+        leave(disk, RESERVE_BYTES + MARGIN_BYTES)
+        async with asyncio.timeout(DEADLINE_S):
+            await space.room()
+
+
+async def test_what_did_not_fit_is_forgotten_unless_it_is_told_again(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who came with too much, and went, does not keep out for ever who brings less."""
+    monkeypatch.setattr(space_module, "_NEED_S", 0.3)
+    began_s = asyncio.get_running_loop().time()
+    async with watched(disk) as space:
+        await exhaust(space, 12 * MIB)
+        leave(disk, RESERVE_BYTES + MARGIN_BYTES)
+        async with asyncio.timeout(DEADLINE_S):
+            await space.room()
+    assert asyncio.get_running_loop().time() - began_s >= 0.3
+
+
+async def test_what_never_fits_keeps_nobody_out(disk: Path) -> None:
+    async with watched(disk) as space:
+        await exhaust(space, SIZE_BYTES)
+        async with asyncio.timeout(DEADLINE_S):
+            await space.room()
+
+
+async def test_what_ran_out_is_not_made_good_at_once(disk: Path) -> None:
+    space = await asyncio.to_thread(Space, disk, RESERVE_BYTES, poll_s=0.3)
+    await space.start()
+    for _ in range(2):
+        began_s = asyncio.get_running_loop().time()
+        await exhaust(space)
+        async with asyncio.timeout(DEADLINE_S):
+            await space.room()
+        assert asyncio.get_running_loop().time() - began_s >= 0.3
+    await space.close()
 
 
 async def test_who_is_woken_when_the_room_is_gone_again_waits_on(disk: Path) -> None:
