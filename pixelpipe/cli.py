@@ -58,7 +58,9 @@ def _program(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes any free one.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder for blobs.", metavar="DIR")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder for the journal and the blobs.", metavar="DIR")
+    ] = None,
     workers: Workers = None,
     presets: PresetsFile = None,
 ) -> None:

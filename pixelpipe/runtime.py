@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from pixelpipe.config import Settings, prepare_codec_environment
 from pixelpipe.engine.engine import Engine, EngineLimits
 from pixelpipe.engine.machine import available_cpus, default_arena_bytes
@@ -103,6 +105,8 @@ async def _recover(service: JobService, folder: Path, stored: Collection[str]) -
         await service.recover(stored)
     except StorageFailedError as error:
         raise FolderError(f"cannot use the journal in {folder}: {error.detail}") from error
+    except ValidationError as error:
+        raise FolderError(f"the journal in {folder} is damaged: {error.title}") from error
 
 
 async def _webhooks(

@@ -100,8 +100,13 @@ class Intake:
         self._runner.enlist(job)
         task = asyncio.create_task(self._accept(job, key, lease))
         self._accepting.add(task)
-        task.add_done_callback(self._accepting.discard)
+        task.add_done_callback(self._accepted)
         return await asyncio.shield(task)
+
+    def _accepted(self, task: asyncio.Task[Job]) -> None:
+        self._accepting.discard(task)
+        if not task.cancelled():
+            task.exception()  # The client who would have been told may be gone.
 
     async def _accept(self, job: Job, key: Key | None, lease: Lease) -> Job:
         try:

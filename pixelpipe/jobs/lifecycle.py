@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from weakref import WeakValueDictionary
 
 import structlog
 
@@ -37,7 +36,6 @@ class Lifecycle:
         self._stores = stores
         self._runner = runner
         self._retries: set[asyncio.Task[Job]] = set()
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, job_id: str) -> Job:
         """The job; see `JobService.get`."""
@@ -62,8 +60,7 @@ class Lifecycle:
 
     async def _retry_in_turn(self, job_id: str) -> Job:
         # Who looked at the job before another retry took it up knows it as it is no longer.
-        turn = self._turns.setdefault(job_id, asyncio.Lock())
-        async with turn:
+        async with self._stores.turns.of(job_id):
             return await self._retry(job_id)
 
     async def _retry(self, job_id: str) -> Job:
@@ -92,10 +89,13 @@ class Lifecycle:
         self._stores.poison.check(job.source.sha256)
         source = job.source
         if not await self._stores.blobs.intact(Blob(source.sha256, source.size_bytes)):
+            if (await self.get(job.id)).deleted_at is not None:
+                raise JobGoneError("The job was deleted before it could be tried again.")
             raise StorageFailedError("The job's source was lost; upload it again.")
         tasks = tuple(v.task for v in job.variants if v.state is TaskState.FAILED)
         planned = Plan(job.decode, tasks)
-        self._engine.check(planned, source.size_bytes, client=job.client, entering=0)
+        entering = self._runner.outside(job.client)
+        self._engine.check(planned, source.size_bytes, client=job.client, entering=entering)
 
     async def delete(self, job_id: str) -> Job | None:
         """Cancel or remove; see `JobService.delete`."""

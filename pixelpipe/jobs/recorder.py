@@ -33,7 +33,8 @@ class Recorder:
     """Takes what happens as it happens and brings it to the journal.
 
     Each record shows the job as it was then. While the journal cannot write (a full disk, say),
-    new jobs are refused; what happens to those it has waits in order until it can.
+    new jobs are refused; what happens to those it has waits in order until it can, once it was told
+    to `insist`.
 
     Args:
         journal: Where to.
@@ -49,12 +50,17 @@ class Recorder:
         self._writer: asyncio.Task[None] | None = None
         self._backoff_s = 0.0
         self._closing = asyncio.Event()
+        self._insisting = False
         self._given_up: Exception | None = None
 
     @property
     def stuck(self) -> bool:
         """Whether the journal cannot be written at this moment."""
         return self._backoff_s > 0
+
+    def insist(self) -> None:
+        """From now on wait for the journal; before, at the start, what fails is told at once."""
+        self._insisting = True
 
     def add(self, job: Job, key: Key | None) -> asyncio.Future[Event | None]:
         """Take in a new job; as `record`, and KeyTakenError if another job has the key."""
@@ -167,7 +173,7 @@ class Recorder:
 
     def _waits(self, pending: _Pending) -> bool:
         """Whether the step waits until the journal can be written again."""
-        return self._given_up is None and not pending.record.new
+        return self._insisting and self._given_up is None and not pending.record.new
 
 
 def _fail(pending: _Pending, error: Exception) -> None:

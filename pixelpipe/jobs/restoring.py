@@ -13,7 +13,8 @@ from pixelpipe.jobs.model import Blob, Job, TaskState, Variant
 from pixelpipe.jobs.patience import put_patiently, read_patiently
 from pixelpipe.jobs.poison import PoisonList
 from pixelpipe.jobs.ports import BlobStore
-from pixelpipe.jobs.records import RefusedError
+from pixelpipe.jobs.records import LostJobError, RefusedError
+from pixelpipe.jobs.runner import Runner
 from pixelpipe.jobs.stores import Stores
 from pixelpipe.recipes.plan import Plan
 
@@ -70,18 +71,21 @@ class _RestoreSink:
 class Restorer:
     """Sees to it that what is served is what was made."""
 
-    def __init__(self, engine: Engine, stores: Stores) -> None:
+    def __init__(self, engine: Engine, stores: Stores, runner: Runner) -> None:
         self._engine = engine
         self._stores = stores
-        self._works: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._runner = runner
+        self._works: dict[tuple[str, str], asyncio.Task[Blob]] = {}
 
     @property
-    def tasks(self) -> set[asyncio.Task[None]]:
+    def tasks(self) -> set[asyncio.Task[Blob]]:
         """What runs."""
         return set(self._works.values())
 
     async def intact(self, job: Job, variant: Variant) -> Path:
         """The file with a completed variant's bytes, made again if it is not what it was.
+
+        Its blob is another one then if the codec is another one.
 
         Raises:
             StorageFailedError: The bytes are gone, and so is the source.
@@ -90,10 +94,10 @@ class Restorer:
         assert variant.state is TaskState.COMPLETED, "only completed variants have bytes"
         assert variant.blob is not None
         if not await self._stores.blobs.intact(variant.blob):
-            await self._restored(job, variant)
+            variant.blob = await self._restored(job, variant)
         return self._stores.blobs.path(variant.blob.sha256)
 
-    async def _restored(self, job: Job, variant: Variant) -> None:
+    async def _restored(self, job: Job, variant: Variant) -> Blob:
         """Everybody who finds the variant damaged waits for the same work."""
         place = (job.id, variant.task.name)
         if place not in self._works:
@@ -104,9 +108,9 @@ class Restorer:
         await asyncio.wait({work})
         if work.cancelled():
             raise ShuttingDownError("The server shut down before the variant was made again.")
-        work.result()
+        return work.result()
 
-    async def _restore(self, job: Job, variant: Variant) -> None:
+    async def _restore(self, job: Job, variant: Variant) -> Blob:
         _log.warning("a stored variant is damaged", job=job.id, variant=variant.task.name)
         source = Blob(job.source.sha256, job.source.size_bytes)
         if not await self._stores.blobs.intact(source):
@@ -121,15 +125,25 @@ class Restorer:
             client=job.client,
         )
         await self._engine.run(order, sink)
-        if sink.error is not None:
-            raise sink.error
+        if sink.blob is None:
+            raise sink.error or StorageFailedError("The variant could not be made again.")
         if sink.blob != variant.blob:
-            await self._replace(job, variant, sink.blob)
+            await self._replace(job.id, variant.task.name, sink.blob)
+        return sink.blob
 
-    async def _replace(self, job: Job, variant: Variant, blob: Blob | None) -> None:
-        """Another version of a codec makes other bytes of the same pixels."""
-        variant.blob = blob
-        try:
-            await self._stores.recorder.record(job, None, [job.variants.index(variant)])
-        except RefusedError as error:
-            raise JobGoneError("The job was deleted while its variant was made again.") from error
+    async def _replace(self, job_id: str, name: str, blob: Blob) -> None:
+        """Another version of a codec makes other bytes of the same pixels.
+
+        The job may have been taken up again, or deleted, while they were made.
+        """
+        async with self._stores.turns.of(job_id):
+            job = self._runner.find(job_id) or await self._stores.journal.get(job_id)
+            variant = job.variant(name) if job else None
+            try:
+                if job is None or variant is None:
+                    raise LostJobError(job_id)
+                variant.blob = blob
+                await self._stores.recorder.record(job, None, [job.variants.index(variant)])
+            except RefusedError as error:
+                self._stores.suspects.add(blob.sha256)
+                raise JobGoneError("The job was deleted meanwhile.") from error

@@ -28,7 +28,7 @@ def reuse_key(source_sha256: str, spec: Spec, task: Task) -> str:
     return hashlib.sha256(f"{ENGINE_VERSION}\n{source_sha256}\n{wish}".encode()).hexdigest()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Lead:
     """A variant that its job makes for everybody who wants the same."""
 
@@ -38,14 +38,15 @@ class _Lead:
 
 
 class Makings:
-    """The variants that are being made, by tenant and reuse key; each has one job in the lead.
+    """The variants that are being made, by tenant and reuse key; each has one or more leads.
 
-    Who wants the same follows: it gets the blob, or None if the leader gave up (it failed, it was
-    cancelled, it lost its job), and then makes the variant itself.
+    Who wants the same follows a lead: it gets the blob, or None if the leader gave up (it failed,
+    it was cancelled, it lost its job), and then makes the variant itself. A lead whose turn comes
+    later than one's own is not followed; so there may be several.
     """
 
     def __init__(self) -> None:
-        self._leads: dict[tuple[str, str], _Lead] = {}
+        self._leads: dict[tuple[str, str], list[_Lead]] = {}
 
     def claim(
         self, job: Job, indexes: Iterable[int]
@@ -55,30 +56,36 @@ class Makings:
         followed: dict[int, asyncio.Future[Blob | None]] = {}
         for index in indexes:
             variant = job.variants[index]
-            lead = self._leads.get((job.tenant, variant.reuse_key))
-            if lead is not None and _worth_following(lead, job):
+            leads = self._leads.setdefault((job.tenant, variant.reuse_key), [])
+            lead = next((lead for lead in leads if _worth_following(lead, job)), None)
+            if lead is not None:
                 followed[index] = lead.made
                 continue
             led.append(index)
-            if lead is None:
-                made = asyncio.get_running_loop().create_future()
-                self._leads[job.tenant, variant.reuse_key] = _Lead(job, variant, made)
+            leads.append(_Lead(job, variant, asyncio.get_running_loop().create_future()))
         return led, followed
 
     def settle(self, job: Job, variant: Variant, blob: Blob | None) -> None:
         """Give those who follow this variant of the job what it has come to.
 
-        Later calls, and those of a job that is not in the lead, do nothing.
+        A blob is good for those who follow another lead, too. Later calls, and those of a job that
+        is not in the lead, do nothing.
         """
         place = (job.tenant, variant.reuse_key)
-        lead = self._leads.get(place)
-        if lead is not None and lead.variant is variant:
+        leads = self._leads.get(place, [])
+        own = next((lead for lead in leads if lead.variant is variant), None)
+        if own is None:
+            return
+        leads.remove(own)
+        for lead in [own, *(leads if blob else [])]:
+            if not lead.made.done():
+                lead.made.set_result(blob)
+        if not leads:
             del self._leads[place]
-            lead.made.set_result(blob)
 
 
 def _worth_following(lead: _Lead, job: Job) -> bool:
     """Whether the leader's turn comes no later than the job's own would."""
-    if lead.job is job or lead.variant.state is TaskState.RUNNING:
+    if lead.made.done() or lead.job is job or lead.variant.state is TaskState.RUNNING:
         return True
     return lead.job.client == job.client and lead.job.priority >= job.priority

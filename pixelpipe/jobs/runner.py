@@ -51,6 +51,7 @@ class _Live:
         lost: Whether the journal said that it is no longer ours.
         cancelled: Whether its owner wants it stopped.
         waiters: Requests that wait for its end.
+        detached: Whether somebody was told of it who does not wait.
     """
 
     job: Job
@@ -59,6 +60,7 @@ class _Live:
     lost: bool = False
     cancelled: bool = False
     waiters: int = 0
+    detached: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
@@ -126,15 +128,11 @@ class Runner:
         live = self._live[job.id]
         live.run = asyncio.create_task(self._run(live, source))
 
-    async def wait(self, job_id: str, timeout_s: float) -> int:
-        """Return at the job's end, or when the time is up; at once if it is not under way.
-
-        Returns:
-            How many others wait for it still.
-        """
+    async def wait(self, job_id: str, timeout_s: float) -> None:
+        """Return at the job's end, or when the time is up; at once if it is not under way."""
         live = self._live.get(job_id)
         if live is None:
-            return 0
+            return
         live.waiters += 1
         try:
             await asyncio.wait_for(live.ended.wait(), timeout_s)
@@ -142,12 +140,17 @@ class Runner:
             pass
         finally:
             live.waiters -= 1
-        return live.waiters
 
-    def waiters(self, job_id: str) -> int:
-        """How many wait for the job's end."""
+    def detach(self, job_id: str) -> None:
+        """Somebody was told of the job who does not wait: it is not for those alone who do."""
         live = self._live.get(job_id)
-        return live.waiters if live else 0
+        if live is not None:
+            live.detached = True
+
+    def unwanted(self, job_id: str) -> bool:
+        """Whether nobody is left who wants the job."""
+        live = self._live.get(job_id)
+        return live is not None and not (live.waiters or live.detached)
 
     def cancel(self, job_id: str) -> None:
         """Stop the job, if it has not come to its end: its workers and its memory are let go."""

@@ -63,8 +63,8 @@ class JobService:
         self._intake = Intake(engine, self._stores, self._runner, limits)
         self._lifecycle = Lifecycle(engine, self._stores, self._runner)
         self._transforms = Transforms(engine, self._stores, self._intake)
-        self._restorer = Restorer(engine, self._stores)
-        self._retention = Retention(self._stores, retention, lambda: self._runner.live)
+        self._restorer = Restorer(engine, self._stores, self._runner)
+        self._retention = Retention(self._stores, retention, self._runner.is_live)
 
     @property
     def draining(self) -> bool:
@@ -91,6 +91,7 @@ class JobService:
             StorageFailedError: The journal cannot be read or written.
         """
         jobs = await self._lifecycle.recover()
+        self._recorder.insist()
         self._stores.suspects.update(stored)
         self._retention.start()
         if jobs:
@@ -189,7 +190,8 @@ class JobService:
         Args:
             job_id: Which.
             timeout_s: For how long.
-            cancel_left: Whether the job is cancelled when this call is, and nobody else waits.
+            cancel_left: Whether the job is cancelled when this call is, and nobody else waits
+                or was told of it.
 
         Raises:
             JobNotFoundError: There is none of that id.
@@ -198,10 +200,15 @@ class JobService:
         try:
             await self._runner.wait(job_id, timeout_s)
         except asyncio.CancelledError:
-            if cancel_left and not self._runner.waiters(job_id):
+            if cancel_left and self._runner.unwanted(job_id):
                 self._runner.cancel(job_id)
             raise
+        self._runner.detach(job_id)
         return job
+
+    def detach(self, job_id: str) -> None:
+        """Keep the job even if those who wait for it go: somebody was told of it and does not."""
+        self._runner.detach(job_id)
 
     async def last_event_id(self) -> int:
         """The newest event's id; 0 when there is none."""

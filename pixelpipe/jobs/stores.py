@@ -1,9 +1,11 @@
 """What the parts of the job service keep things in and tell things to."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from pixelpipe.jobs.model import Job
 from pixelpipe.jobs.poison import PoisonList
@@ -31,6 +33,17 @@ class InUse:
             self.blobs -= Counter(held)
 
 
+class Turns:
+    """One at a time for each job: what was read of it is still so when it is written."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, job_id: str) -> asyncio.Lock:
+        """The lock to hold; forgotten with the last who holds or awaits it."""
+        return self._locks.setdefault(job_id, asyncio.Lock())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     """Everything durable, and what guards it.
@@ -46,3 +59,4 @@ class Stores:
     poison: PoisonList
     in_use: InUse = field(default_factory=InUse)
     suspects: set[str] = field(default_factory=set)
+    turns: Turns = field(default_factory=Turns)

@@ -134,7 +134,8 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "variants": [variant_view(job, v) for v in job.variants],
         "failures": job.failures,
         "timings_ms": _rounded(job.timings_ms),
-        "webhook": job.webhook,
+        # Others may see it; what comes after a question mark is often a secret.
+        "webhook": job.webhook and job.webhook.partition("?")[0],
         "links": Links(
             self=job_url(job.id),
             events=f"{job_url(job.id)}/events",

@@ -30,7 +30,13 @@ def _refuse(constant: str) -> None:
 
 
 def plain_value(text: str) -> object:
-    """The number or boolean that `text` spells, else `text`: what it would be in JSON."""
+    """The number, boolean or object that `text` spells, else `text`: what it would be in JSON."""
+    if text.startswith("{"):
+        try:
+            value: object = json.loads(text, parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            return text
+        return value
     if _NUMBER.fullmatch(text):
         return float(text) if "." in text else int(text)
     return {"true": True, "false": False}.get(text, text)

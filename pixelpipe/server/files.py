@@ -3,6 +3,7 @@
 from aiohttp import web
 from pydantic import BaseModel
 
+from pixelpipe.errors import VariantNotReadyError
 from pixelpipe.formats.registry import FORMATS, Format
 from pixelpipe.jobs.model import Job, TaskState, Variant
 from pixelpipe.jobs.views import SourceView, job_url, job_view, variant_url
@@ -67,7 +68,8 @@ async def submit(request: web.Request) -> web.StreamResponse:
     if not job.ended:
         return _accepted(job)
     if made.state is not TaskState.COMPLETED:
-        return problem_response(job.failures[0])
+        cancelled = VariantNotReadyError("The job was cancelled before the picture was made.")
+        return problem_response(next(iter(job.failures), cancelled.problem()))
     location = {"Location": variant_url(job.id, _NAME), "Vary": "Accept"}
     media_type = FORMATS[made.task.format].media_type
     if not prefers(request.headers.get("Accept", ""), media_type, "application/json"):
@@ -77,7 +79,9 @@ async def submit(request: web.Request) -> web.StreamResponse:
 
 async def submit_async(request: web.Request) -> web.Response:
     """Take the picture in and answer 202 with the job."""
-    return _accepted(await _accept(request))
+    job = await _accept(request)
+    request.app[RUNTIME].service.detach(job.id)
+    return _accepted(job)
 
 
 def _accepted(job: Job) -> web.Response:

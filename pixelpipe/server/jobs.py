@@ -7,7 +7,7 @@ from pixelpipe.jobs.views import job_url, job_view
 from pixelpipe.server.answers import answer
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.fields import json_field
-from pixelpipe.server.listing import job_list, one_further, parse_listing
+from pixelpipe.server.listing import find_page, job_list, parse_listing
 from pixelpipe.server.preferences import preferred_wait_s
 from pixelpipe.server.submissions import WISHES, caller_of, check_wishes, job_submission
 from pixelpipe.server.upload import received
@@ -30,6 +30,7 @@ async def _accepted(request: web.Request, job: Job) -> web.Response:
     wait_s = preferred_wait_s(request.headers.getall("Prefer", ()))
     headers = {"Location": job_url(job.id)}
     if wait_s is None:
+        runtime.service.detach(job.id)
         return answer(job_view(job), status=202, headers=headers)
     headers["Preference-Applied"] = f"wait={wait_s}"
     cancel_left = runtime.settings.cancel_on_disconnect
@@ -40,8 +41,8 @@ async def _accepted(request: web.Request, job: Job) -> web.Response:
 async def jobs(request: web.Request) -> web.Response:
     """A page of the caller's jobs, newest first."""
     listing = parse_listing(request.query, caller_of(request).tenant)
-    found = await request.app[RUNTIME].service.list(one_further(listing))
-    page = job_list(listing, found)
+    found = await find_page(request.app[RUNTIME].service.list, listing)
+    page = await job_list(listing, found)
     return answer(page, headers={"Link": f'<{page.next}>; rel="next"'} if page.next else None)
 
 

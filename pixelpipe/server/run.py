@@ -5,17 +5,19 @@ import logging
 import os
 import signal
 import warnings
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from pixelpipe.config import Settings
 from pixelpipe.engine.process import WORKER_MAIN
-from pixelpipe.runtime import open_runtime
+from pixelpipe.runtime import Runtime, open_runtime
 from pixelpipe.server.app import RUNNER_OPTIONS, make_app
 from pixelpipe.server.context import STREAMS
 
 _LAST_ANSWERS_S = 2.0
+_HALF_OPEN_S = 3.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -31,21 +33,48 @@ async def serve(settings: Settings, worker_main: str = WORKER_MAIN) -> None:
     """
     _ignore_broken_clients()
     told_to_stop = _watch_signals()
-    async with open_runtime(settings, worker_main) as runtime:
-        app = make_app(runtime)
-        runner = web.AppRunner(app, shutdown_timeout=_LAST_ANSWERS_S, **RUNNER_OPTIONS)
-        await runner.setup()
-        try:
-            url = await _listen(runner, settings)
-            print(f"PixelPipe listening on {url}", flush=True)  # noqa: T201 - for who started it
-            await told_to_stop.wait()
-            # Connections that are open still get their answers while the work drains.
-            for site in list(runner.sites):
-                await site.stop()
-            await app[STREAMS].stop()
-            await runtime.service.drain(settings.drain_timeout_s)
-        finally:
-            await runner.cleanup()
+    async with AsyncExitStack() as closing:
+        runtime = await _opened(closing, open_runtime(settings, worker_main), told_to_stop)
+        if runtime is not None:
+            await _serve(runtime, told_to_stop)
+
+
+async def _opened(
+    closing: AsyncExitStack,
+    opening: AbstractAsyncContextManager[Runtime],
+    told_to_stop: asyncio.Event,
+) -> Runtime | None:
+    """The open runtime; None if we are told to stop before that."""
+    entering = asyncio.create_task(closing.enter_async_context(opening))
+    stopping = asyncio.create_task(told_to_stop.wait())
+    try:
+        await asyncio.wait({entering, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+    if not entering.done():
+        entering.cancel()
+        await asyncio.wait({entering}, timeout=_HALF_OPEN_S)
+        if not entering.done():
+            # A worker hangs in its start, say. Nothing was begun that a kill could harm.
+            os._exit(0)
+    return None if entering.cancelled() else entering.result()
+
+
+async def _serve(runtime: Runtime, told_to_stop: asyncio.Event) -> None:
+    app = make_app(runtime)
+    runner = web.AppRunner(app, shutdown_timeout=_LAST_ANSWERS_S, **RUNNER_OPTIONS)
+    await runner.setup()
+    try:
+        url = await _listen(runner, runtime.settings)
+        print(f"PixelPipe listening on {url}", flush=True)  # noqa: T201 - for who started it
+        await told_to_stop.wait()
+        # Connections that are open still get their answers while the work drains.
+        for site in list(runner.sites):
+            await site.stop()
+        await app[STREAMS].stop()
+        await runtime.service.drain(runtime.settings.drain_timeout_s)
+    finally:
+        await runner.cleanup()
 
 
 def _ignore_broken_clients() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -45,8 +46,8 @@ def job_submission(request: web.Request, body: Received, specs: Sequence[Spec]) 
     wishes = Wishes(
         priority=_priority(body.fields.get("priority")),
         webhook=_webhook(request, body.fields.get("webhook")),
-        key=_key(request, body, specs, caller.tenant),
     )
+    wishes = replace(wishes, key=_key(request, body, specs, wishes))
     return Submission(body.upload, body.name, tuple(specs), body.receive_ms, caller, wishes)
 
 
@@ -66,12 +67,14 @@ def _webhook(request: web.Request, given: str | None) -> str | None:
     return check_url(given, allow_private=request.app[RUNTIME].settings.webhook_private)
 
 
-def _key(request: web.Request, body: Received, specs: Sequence[Spec], tenant: str) -> Key | None:
+def _key(request: web.Request, body: Received, specs: Sequence[Spec], wishes: Wishes) -> Key | None:
     name = idempotency_key(request.headers)
     if name is None:
         return None
-    options = {wish: body.fields[wish] for wish in WISHES if wish in body.fields}
-    fingerprint = request_fingerprint(
-        request.path, body.upload.sha256, specs, options | {"name": body.name}
-    )
-    return Key(tenant, name, fingerprint)
+    options = {
+        "name": body.name,
+        "priority": str(wishes.priority),
+        "webhook": wishes.webhook or "",
+    }
+    fingerprint = request_fingerprint(request.path, body.upload.sha256, specs, options)
+    return Key(caller_of(request).tenant, name, fingerprint)

@@ -18,7 +18,7 @@ from typing import Never
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelpipe.engine import worker
+from pixelpipe.engine import isolation, worker
 from pixelpipe.engine.protocol import LENGTH, MEMORY_EXIT, Batch, MakeStep, frame
 from pixelpipe.errors import ImageTooSmallError
 from pixelpipe.imaging.picture import Picture
@@ -191,3 +191,11 @@ def main(channel: socket.socket, arena: str) -> None:
     """Be a worker with faults."""
     FaultWorker.arena = arena
     worker.run(FaultWorker, channel, arena)
+
+
+def asleep(channel: socket.socket, arena: str) -> None:
+    """Never come up."""
+    del arena
+    isolation.die_with_parent()
+    isolation.close_inherited(keep=channel.fileno())
+    hang()

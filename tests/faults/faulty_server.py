@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Serve; the arguments are the data folder and the deadline in seconds."""
+    """Serve; the arguments are the data folder, the deadline in seconds, and the workers' main."""
     import asyncio  # noqa: PLC0415 - workers import this module too
     from pathlib import Path  # noqa: PLC0415
 
@@ -15,7 +15,8 @@ def main() -> None:
     from tests.serving import small_settings  # noqa: PLC0415
 
     settings = small_settings(Path(sys.argv[1]), port=0, task_deadline_s=float(sys.argv[2]))
-    asyncio.run(serve(settings, "tests.faults.fault_workers:main"))
+    worker_main = sys.argv[3] if len(sys.argv) > 3 else "main"
+    asyncio.run(serve(settings, f"tests.faults.fault_workers:{worker_main}"))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """Told to stop: what runs is finished or kept for the next start, nothing is lost."""
 
 import asyncio
+import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.faults.faulty_process import faulty_process, live_process
+from tests.faults.faulty_process import HERE, faulty_process, live_process
 from tests.http_jobs import (
     PATIENCE_S,
     Json,
@@ -27,7 +30,10 @@ from tests.http_jobs import (
     until_state,
     until_true,
 )
+from tests.processes import alive, descendants
 from tests.serving import LiveServer
+
+WITH_WORKERS = 3  # the resource tracker, the forkserver, and one of them at least
 
 SLOW: list[Json] = [
     {"name": f"slow-{width}", "resize": {"width": width}, "format": "avif", "quality": 90}
@@ -145,3 +151,24 @@ async def test_the_second_signal_ends_it_at_once_and_loses_nothing(tmp_path: Pat
         async with calling(again.url) as session:
             found = await until_state(session, job["id"], "completed")
     assert [v["strikes"] for v in found["variants"]] == [0, 0]
+
+
+def test_a_server_whose_workers_never_come_up_can_be_stopped(tmp_path: Path) -> None:
+    server = subprocess.Popen(
+        [sys.executable, str(HERE / "faulty_server.py"), str(tmp_path / "data"), "600", "asleep"],
+        env=os.environ | {"PYTHONPATH": str(HERE.parents[1])},
+    )
+    try:
+        begun = time.monotonic()
+        while len(descendants(server.pid)) < WITH_WORKERS:
+            assert time.monotonic() < begun + PATIENCE_S
+            time.sleep(0.01)
+        family = descendants(server.pid)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(PATIENCE_S) == 0
+    finally:
+        server.kill()
+        server.wait()
+    while any(alive(pid) for pid in family):
+        assert time.monotonic() < begun + 2 * PATIENCE_S
+        time.sleep(0.01)

@@ -10,6 +10,7 @@ from pytest_aiohttp import AiohttpClient, AiohttpServer
 
 from pixelpipe.config import Settings
 from pixelpipe.runtime import Runtime, open_runtime
+from tests.faults.fault_workers import HANG_WIDTH
 from tests.http_jobs import (
     Json,
     document,
@@ -21,6 +22,7 @@ from tests.http_jobs import (
     until_making,
     until_state,
 )
+from tests.photographs import photo_jpeg, unlike
 from tests.serving import Client, connected, small_settings
 
 
@@ -38,7 +40,8 @@ async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
 
 def waits(runtime: Runtime, job_id: str) -> int:
     """How many requests wait for the job, as far as the server has noticed."""
-    return runtime.service._runner.waiters(job_id)
+    live = runtime.service._runner._live.get(job_id)
+    return live.waiters if live else 0
 
 
 async def left_alone(runtime: Runtime, job_id: str, request: asyncio.Task[object]) -> None:
@@ -52,14 +55,29 @@ async def two_who_wait(client: Client, runtime: Runtime) -> tuple[str, list[asyn
     """A job that hangs, and two requests for it that wait."""
     photo = own_photo()
     header: Json = {"Prefer": "wait=60", "Idempotency-Key": hashlib.sha256(photo).hexdigest()}
-    first = await send(client, photo, specs("hang"), **(header | {"Prefer": "wait=0"}))
-    job_id = (await document(first))["id"]
-    await until_making(client, job_id, "hang")
     requests: list[asyncio.Task[object]] = [
         asyncio.create_task(send(client, photo, specs("hang"), **header)) for _ in range(2)
     ]
+    await until(lambda: bool(runtime.service._runner.live))
+    (job_id,) = runtime.service._runner.live
     await until(lambda: waits(runtime, job_id) == 2)
+    await until_making(client, job_id, "hang")
     return job_id, requests
+
+
+async def test_a_job_that_somebody_was_told_of_goes_on_without_who_waits(
+    client: Client, runtime: Runtime
+) -> None:
+    photo = own_photo()
+    key: Json = {"Idempotency-Key": hashlib.sha256(photo).hexdigest()}
+    told = await document(await send(client, photo, specs("hang"), **key))
+    await until_making(client, told["id"], "hang")
+    waiting = asyncio.create_task(send(client, photo, specs("hang"), **key, Prefer="wait=60"))
+    await until(lambda: waits(runtime, told["id"]) == 1)
+    await left_alone(runtime, told["id"], waiting)
+
+    assert (await get(client, told["id"]))["state"] == "running"
+    assert (await client.delete(f"/api/jobs/{told['id']}")).status == 202
 
 
 async def test_a_job_is_cancelled_when_the_last_who_waits_has_gone(
@@ -87,3 +105,16 @@ async def test_by_default_a_job_goes_on_without_who_waits(
         assert (await get(other, job_id))["state"] == "running"
         cancelled = await other.delete(f"/api/jobs/{job_id}")
         assert cancelled.status == 202
+
+
+async def test_a_quad_whose_job_is_cancelled_says_so(client: Client, runtime: Runtime) -> None:
+    photo = unlike(photo_jpeg(HANG_WIDTH, 200))
+    asking = asyncio.create_task(client.post("/api/files", data=photo))
+    await until(lambda: bool(runtime.service._runner.live))
+    (job_id,) = runtime.service._runner.live
+    await until(lambda: waits(runtime, job_id) == 1)
+    assert (await client.delete(f"/api/jobs/{job_id}")).status == 202
+    answer = await asking
+
+    assert answer.status == 409
+    assert (await answer.json())["type"] == "urn:pixelpipe:error:variant-not-ready"

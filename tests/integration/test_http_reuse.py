@@ -1,12 +1,15 @@
 """The same picture twice is made once, and what is stored is served right or made again."""
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pixelpipe.jobs.model import Blob
+from pixelpipe.jobs.records import Record, snapshot, snapshots
 from pixelpipe.runtime import Runtime
 from tests.http_jobs import Json, made, own_photo, picture, refusal, send, specs, variant
 from tests.serving import Client
@@ -219,3 +222,27 @@ async def test_a_damaged_source_is_replaced_by_the_next_upload(
 
     assert answer.status == 202
     assert path.read_bytes() == photo
+
+
+async def test_a_variant_of_another_codec_that_is_lost_is_made_again_for_all_who_ask(
+    client: Client, runtime: Runtime
+) -> None:
+    """Its bytes, and so its ETag, are others then."""
+    job = await made(client, own_photo(), specs("a"))
+    content, journal = b"made by another codec", runtime.storage.journal
+    kept = await journal.get(job["id"])
+    assert kept is not None
+    blob = Blob(hashlib.sha256(content).hexdigest(), len(content))
+    await runtime.storage.blobs.put(blob.sha256, memoryview(content))
+    kept.variants[0].blob = blob
+    await journal.write([Record(snapshot(kept), snapshots(kept, [0]), None, b"")])
+    await asyncio.to_thread(runtime.storage.blobs.path(blob.sha256).unlink)
+    answers = await asyncio.gather(*(client.get(job["variants"][0]["url"]) for _ in range(3)))
+
+    assert [answer.status for answer in answers] == [200] * 3
+    sha256 = job["variants"][0]["sha256"]
+    assert {answer.headers["ETag"] for answer in answers} == {f'"{sha256}"'}
+    assert {hashlib.sha256(await answer.read()).hexdigest() for answer in answers} == {sha256}
+    now = await (await client.get(f"/api/jobs/{job['id']}")).json()
+    assert now["variants"][0]["sha256"] == sha256
+    assert now["state"] == "completed"

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from pixelpipe.engine.attempts import MAX_ATTEMPTS
+from pixelpipe.errors import StorageFullError
 from pixelpipe.jobs.model import JobState
 from tests.jobs.house import House, key_of, restarted, story_in
 
@@ -102,5 +103,30 @@ async def test_a_retry_that_was_recorded_runs_after_the_start(house: House) -> N
     await house.gates.arrival("write out")
     await restarted(house)
     assert retrying.cancelled()
+    await house.finish(job)
+    assert (await story_in(house, job)).view["state"] == "completed"
+
+
+async def test_a_start_that_only_dies_costs_a_job_no_attempt(house: House) -> None:
+    job = await house.submit(32)
+    await house.decoded(job)
+    await house.gates.settled()
+    for _ in range(MAX_ATTEMPTS + 1):
+        await restarted(house)
+    await house.finish(job)
+    assert (await story_in(house, job)).view["state"] == "completed"
+
+
+async def test_a_journal_that_cannot_be_written_at_the_start_is_told_at_once(house: House) -> None:
+    job = await house.submit(32)
+    work = await house.decoded(job)
+    work.start(0)
+    await house.gates.settled()
+    await house.die()
+    await asyncio.to_thread(house.reopen)
+    house.gates.failing = 1
+    with pytest.raises(StorageFullError):
+        await house.start()
+    await restarted(house)
     await house.finish(job)
     assert (await story_in(house, job)).view["state"] == "completed"

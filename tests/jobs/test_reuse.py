@@ -145,3 +145,34 @@ async def test_a_variant_that_was_being_made_at_a_crash_and_is_reused_shows_no_e
     story = await story_in(house, one)
     assert story.view["variants"][0]["cache"] == "hit"
     assert story.view["variants"][0]["error"] is None
+
+
+async def test_a_leader_of_another_client_that_waits_is_not_waited_for_but_led_around(
+    house: House,
+) -> None:
+    """The flood of one holds nobody up; the other's own jobs still make it once."""
+    mine, theirs = Caller(client="mine"), Caller(client="theirs")
+    first = await house.submit(32, caller=mine)
+    await house.work(first)
+    others = [await house.submit(32, caller=theirs) for _ in range(2)]
+    await house.work(others[0])
+    await house.gates.settled()
+    assert len(house.engine.works) == 2
+    await house.finish(others[0])
+    await house.ended(others[1])
+    assert (await story_in(house, others[1])).view["variants"][0]["cache"] == "hit"
+    await house.finish(first)
+
+
+async def test_what_one_lead_makes_serves_the_followers_of_another(house: House) -> None:
+    mine, theirs = Caller(client="mine"), Caller(client="theirs")
+    leads = [await house.submit(32, caller=caller) for caller in (mine, theirs)]
+    for lead in leads:
+        await house.work(lead)
+    follower = await house.submit(32, caller=mine)
+    await house.gates.settled()
+    assert len(house.engine.works) == 2
+    await house.finish(leads[1])
+    await house.ended(follower)
+    assert (await story_in(house, follower)).view["variants"][0]["cache"] == "hit"
+    await house.finish(leads[0])

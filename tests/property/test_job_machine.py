@@ -1,6 +1,6 @@
 """Jobs under any operations in any order, with a storage that takes its time, and crashes."""
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
@@ -198,6 +198,8 @@ _SETTINGS = settings(
     max_examples=15,
     stateful_step_count=30,
     deadline=None,
+    # Shrinking takes minutes; who mends a failure turns it on.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 

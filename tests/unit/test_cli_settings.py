@@ -28,6 +28,7 @@ def told(
         ("PIXELPIPE_MAX_SIDE_PX", "1.5", "a whole number from 1 to 65535"),
         ("PIXELPIPE_TASK_DEADLINE_S", "0", "a number above 0"),
         ("PIXELPIPE_DRAIN_TIMEOUT_S", "nan", "a number of at least 0"),
+        ("PIXELPIPE_RETENTION_S", "inf", "a number above 0"),
         ("PIXELPIPE_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
         ("pixelpipe_drain_timeout_s", "-1", "a number of at least 0"),
     ],

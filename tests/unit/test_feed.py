@@ -20,6 +20,7 @@ class Log:
         self.lost: list[str] = []
         self.feed = Feed(self.journal, self.live.__contains__)
         self.recorder = Recorder(self.journal, self.feed, self.lost.append)
+        self.recorder.insist()
 
     async def job(self, job_id: str) -> Job:
         """A new job, under way: its first event is in the journal."""
@@ -137,6 +138,24 @@ async def test_readers_of_everything_end_with_the_feed_and_lose_nothing(log: Log
     log.feed.close()
     for reading in readings:
         assert await reading == [("a", seq) for seq in range(1, 1202)]
+
+
+@pytest.mark.parametrize("reader", ["follows", "is far behind"])
+async def test_batches_are_of_so_many_bytes_at_most(log: Log, reader: str) -> None:
+    """Small in number is not enough: an event of a job with many variants is large."""
+    a = await log.job("a")
+    for _ in range(50):
+        a.problems = ({"detail": "x" * 40_000},)
+        await log.recorder.record(a, EventType.JOB_STARTED)
+    a.problems = ({"detail": "x" * 600_000},)
+    await log.recorder.record(a, EventType.JOB_STARTED)
+    log.end(a)
+    feed = log.feed if reader == "follows" else Feed(log.journal, log.live.__contains__)
+    batches = [list(batch) async for batch in feed.follow(0, ["a"])]
+    sizes = [sum(len(event.data) for event in batch) for batch in batches]
+    assert [event.seq for batch in batches for event in batch] == [*range(1, 53)]
+    assert max(sizes[:-1]) <= 256 * 1024
+    assert [len(batch) for batch in batches] == [7, *[6] * 7, 2, 1]
 
 
 async def test_an_event_shows_the_job_as_it_was_when_it_happened(log: Log) -> None:

@@ -1,15 +1,18 @@
 """The README says what there is: no more, no less."""
 
+import json
 import re
 from pathlib import Path
 from typing import cast
 
+import pytest
 from pydantic import AliasChoices
 
 from pixelpipe import errors
 from pixelpipe.config import Settings
 from pixelpipe.jobs.model import EventType
 from pixelpipe.recipes.presets import load_presets
+from pixelpipe.recipes.spec import parse_specs
 from pixelpipe.runtime import Runtime
 from pixelpipe.server.app import make_app
 
@@ -87,3 +90,11 @@ def test_names_every_preset() -> None:
 def test_opens_with_the_two_commands() -> None:
     commands = re.findall(r"^scripts/\w+.*$", README, re.MULTILINE)
     assert [command.split()[0] for command in commands[:2]] == ["scripts/demo", "scripts/test"]
+
+
+def test_the_example_of_a_refusal_is_what_comes() -> None:
+    found = re.search(r"^`(\[\{.*)` the answer is\n\n(.*?)\n\n", README, re.MULTILINE | re.DOTALL)
+    assert found
+    with pytest.raises(errors.InvalidSpecError) as refusal:
+        parse_specs(json.loads(found[1]), limits=Settings())
+    assert refusal.value.problem() == json.loads(found[2])

@@ -34,6 +34,9 @@ def test_what_is_not_json_is_refused_by_name(text: str) -> None:
         ("nan", "nan"),
         ("١٢", "١٢"),
         ("1" * 20, "1" * 20),
+        ('{"x": 0.2, "y": 1}', {"x": 0.2, "y": 1}),
+        ('{"x": 0.2', '{"x": 0.2'),
+        ('{"x": NaN}', '{"x": NaN}'),
     ],
 )
 def test_plain_value(text: str, value: object) -> None:
