@@ -38,10 +38,15 @@ async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
         yield opened
 
 
+def waiting_for(runtime: Runtime) -> dict[str, int]:
+    """The jobs that requests wait for, and how many, as far as the server has noticed."""
+    lives = runtime.service._runner._live
+    return {job_id: live.waiters for job_id, live in lives.items() if live.waiters}
+
+
 def waits(runtime: Runtime, job_id: str) -> int:
-    """How many requests wait for the job, as far as the server has noticed."""
-    live = runtime.service._runner._live.get(job_id)
-    return live.waiters if live else 0
+    """How many requests wait for the job."""
+    return waiting_for(runtime).get(job_id, 0)
 
 
 async def left_alone(runtime: Runtime, job_id: str, request: asyncio.Task[object]) -> None:
@@ -55,12 +60,11 @@ async def two_who_wait(client: Client, runtime: Runtime) -> tuple[str, list[asyn
     """A job that hangs, and two requests for it that wait."""
     photo = own_photo()
     header: Json = {"Prefer": "wait=60", "Idempotency-Key": hashlib.sha256(photo).hexdigest()}
-    requests: list[asyncio.Task[object]] = [
-        asyncio.create_task(send(client, photo, specs("hang"), **header)) for _ in range(2)
-    ]
-    await until(lambda: bool(runtime.service._runner.live))
-    (job_id,) = runtime.service._runner.live
-    await until(lambda: waits(runtime, job_id) == 2)
+    requests: list[asyncio.Task[object]] = []
+    for waiting in (1, 2):
+        requests.append(asyncio.create_task(send(client, photo, specs("hang"), **header)))
+        await until(lambda: waiting in waiting_for(runtime).values())  # noqa: B023 - awaited here
+    (job_id,) = waiting_for(runtime)
     await until_making(client, job_id, "hang")
     return job_id, requests
 
@@ -110,9 +114,8 @@ async def test_by_default_a_job_goes_on_without_who_waits(
 async def test_a_quad_whose_job_is_cancelled_says_so(client: Client, runtime: Runtime) -> None:
     photo = unlike(photo_jpeg(HANG_WIDTH, 200))
     asking = asyncio.create_task(client.post("/api/files", data=photo))
-    await until(lambda: bool(runtime.service._runner.live))
-    (job_id,) = runtime.service._runner.live
-    await until(lambda: waits(runtime, job_id) == 1)
+    await until(lambda: bool(waiting_for(runtime)))
+    (job_id,) = waiting_for(runtime)
     assert (await client.delete(f"/api/jobs/{job_id}")).status == 202
     answer = await asking
 
