@@ -4,14 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from itertools import count
 from typing import Any, NamedTuple
 
 from aiohttp import ClientResponse, ClientSession, ClientTimeout
 
 from event_stream import Event, read_events
 from pixelpipe.errors import TYPE_PREFIX
-from tests.photographs import photo_jpeg
+from tests.photographs import photo_jpeg, unlike
 from tests.serving import Client
 
 PATIENCE_S = 30.0
@@ -20,8 +19,6 @@ FINAL = {"completed", "partial", "failed", "cancelled"}
 
 Json = dict[str, Any]
 AnyClient = Client | ClientSession
-
-_numbers = count(1)
 
 
 @asynccontextmanager
@@ -40,9 +37,7 @@ class Refusal(NamedTuple):
 
 def own_photo(width: int = 320, height: int = 240) -> bytes:
     """A photograph of bytes that no other has: what is there already is not made again."""
-    photo = photo_jpeg(width, height)
-    comment = b"number %d" % next(_numbers)
-    return photo[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2) + comment + photo[2:]
+    return unlike(photo_jpeg(width, height))
 
 
 def specs(*names: str, width: int = 40) -> list[Json]:

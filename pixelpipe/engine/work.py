@@ -113,7 +113,7 @@ class Order:
 
 
 class Nobody:
-    """A sink without anybody behind it: that of an order that was abandoned."""
+    """A sink without anybody behind it, as an abandoned order has; others may build on it."""
 
     def decode_called(self) -> None:
         """Nobody cares."""

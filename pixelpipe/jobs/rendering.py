@@ -5,13 +5,13 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from pixelpipe.engine.work import Encoded
+from pixelpipe.engine.work import Encoded, Nobody
 from pixelpipe.errors import PixelPipeError, ShuttingDownError, WrongDigestError
 from pixelpipe.jobs.poison import PoisonList
 from pixelpipe.jobs.submission import Rendered
 
 
-class RenderSink:
+class RenderSink(Nobody):
     """Keeps the one output of a transform."""
 
     def __init__(self, sha256: str, poison: PoisonList) -> None:
@@ -22,21 +22,9 @@ class RenderSink:
         self._source_sha256 = sha256
         self._poison = poison
 
-    def decode_called(self) -> None:
-        """Nothing is counted."""
-
     def decoded(self, decode_ms: float) -> None:
         """Note the time."""
         self.timings_ms["decode"] = decode_ms
-
-    def decode_lost(self, starts: int, strikes: int) -> None:
-        """Nothing is kept."""
-
-    def task_started(self, index: int, attempt: int) -> None:
-        """Nobody watches."""
-
-    def task_retrying(self, index: int, strikes: int, error: PixelPipeError) -> None:
-        """Nobody watches."""
 
     async def task_made(self, index: int, encoded: Encoded) -> None:
         """Copy the bytes out of the arena, which they are about to leave.

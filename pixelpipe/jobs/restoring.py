@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 
 from pixelpipe.engine.engine import Engine
-from pixelpipe.engine.work import Encoded, Order
+from pixelpipe.engine.work import Encoded, Nobody, Order
 from pixelpipe.errors import JobGoneError, PixelPipeError, ShuttingDownError, StorageFailedError
 from pixelpipe.jobs.model import Blob, Job, TaskState, Variant
 from pixelpipe.jobs.patience import put_patiently, read_patiently
@@ -21,7 +21,7 @@ from pixelpipe.recipes.plan import Plan
 _log = structlog.get_logger(__name__)
 
 
-class _RestoreSink:
+class _RestoreSink(Nobody):
     """Stores the one variant again."""
 
     def __init__(self, source_sha256: str, blobs: BlobStore, poison: PoisonList) -> None:
@@ -30,21 +30,6 @@ class _RestoreSink:
         self._source_sha256 = source_sha256
         self._blobs = blobs
         self._poison = poison
-
-    def decode_called(self) -> None:
-        """Nothing is counted."""
-
-    def decoded(self, decode_ms: float) -> None:
-        """Nothing is timed."""
-
-    def decode_lost(self, starts: int, strikes: int) -> None:
-        """Nothing is kept."""
-
-    def task_started(self, index: int, attempt: int) -> None:
-        """Nobody watches."""
-
-    def task_retrying(self, index: int, strikes: int, error: PixelPipeError) -> None:
-        """Nobody watches."""
 
     async def task_made(self, index: int, encoded: Encoded) -> None:
         """Store it.
