@@ -1,8 +1,8 @@
 """Workers that go wrong on demand: what a hostile file could make of a real one.
 
-A task whose name starts with a fault's name meets it; `<fault>-once` only at the first attempt. A
-source of one of the widths in `DECODE_FAULTS` meets it in the decoder. Run inside real worker
-processes, in place of `pixelpipe.engine.worker:main`.
+A task whose name starts with a fault's name meets it; `<fault>-once` only at the first attempt,
+`<fault>-twice` only at the first two. A source of one of the faulty widths below meets it in the
+decoder. Run inside real worker processes, in place of `pixelpipe.engine.worker:main`.
 """
 
 import json
@@ -81,7 +81,7 @@ class FaultWorker(worker.Worker):
     def make(self, picture: Picture, step: MakeStep) -> None:
         name = step.task.name
         fault = getattr(self, f"fault_{name.split('-')[0]}", None)
-        if fault is not None and (not name.endswith("-once") or self._first(name)):
+        if fault is not None and self._meets(name):
             self.picture, self.step = picture, step
             fault()
         super().make(picture, step)
@@ -178,6 +178,14 @@ class FaultWorker(worker.Worker):
         zeros = bytes(2**20)
         while True:
             self.channel.sendall(zeros)
+
+    def _meets(self, name: str) -> bool:
+        """Whether it is the task's turn to go wrong."""
+        if name.endswith("-once"):
+            return self._first(name)
+        if name.endswith("-twice"):
+            return self._first(name) or self._first(f"{name}-again")
+        return True
 
     def _first(self, name: str) -> bool:
         try:
