@@ -81,9 +81,7 @@ async def open_runtime(
         on_message = await _webhooks(closing, settings, storage.outbox) if durable else _nobody
         service = JobService(
             engine,
-            storage.journal,
-            storage.blobs,
-            space=storage.space,
+            storage,
             limits=SourceLimits(settings.max_pixels, settings.max_side_px),
             retention=RetentionLimits(
                 retention_s=settings.retention_s,

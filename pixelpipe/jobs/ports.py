@@ -180,6 +180,22 @@ class Journal(Protocol):
         """
 
 
+class Storage(Protocol):
+    """Where jobs live, their bytes are, and whether there is room for more."""
+
+    @property
+    def journal(self) -> Journal:
+        """Jobs and their events."""
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Sources and variants."""
+
+    @property
+    def space(self) -> Space:
+        """Room for more of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A message that somebody's webhook has to get.

@@ -86,6 +86,8 @@ class Makings:
 
 def _worth_following(lead: _Lead, job: Job) -> bool:
     """Whether the leader's turn comes no later than the job's own would."""
-    if lead.made.done() or lead.job is job or lead.variant.state is TaskState.RUNNING:
+    if lead.made.done():
+        return False  # What came of it is in the journal, or has gone from there again.
+    if lead.job is job or lead.variant.state is TaskState.RUNNING:
         return True
     return lead.job.client == job.client and lead.job.priority >= job.priority

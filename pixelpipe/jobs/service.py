@@ -15,7 +15,7 @@ from pixelpipe.jobs.intake import Intake
 from pixelpipe.jobs.lifecycle import Lifecycle
 from pixelpipe.jobs.model import Event, Job, Variant
 from pixelpipe.jobs.poison import PoisonList
-from pixelpipe.jobs.ports import BlobStore, Journal, Listing, Space
+from pixelpipe.jobs.ports import Listing, Storage
 from pixelpipe.jobs.recorder import Recorder
 from pixelpipe.jobs.restoring import Restorer
 from pixelpipe.jobs.retention import Retention, RetentionLimits
@@ -32,9 +32,7 @@ class JobService:
 
     Args:
         engine: Does the work.
-        journal: Where jobs live.
-        blobs: Where their bytes are.
-        space: Whether there is room for more.
+        storage: Where jobs and their bytes are kept.
         limits: What sources and variants may be.
         retention: How long and how much is kept.
         poison: Sources that are refused.
@@ -44,19 +42,21 @@ class JobService:
     def __init__(  # noqa: PLR0913 - the one place where all of it comes together
         self,
         engine: Engine,
-        journal: Journal,
-        blobs: BlobStore,
+        storage: Storage,
         *,
-        space: Space,
         limits: SourceLimits,
         retention: RetentionLimits,
         poison: PoisonList,
         on_message: Callable[[], None],
     ) -> None:
-        self._feed = Feed(journal, self._is_live)
-        self._recorder = Recorder(journal, self._feed, self._lose)
+        self._feed = Feed(storage.journal, self._is_live)
+        self._recorder = Recorder(storage.journal, self._feed, self._lose)
         self._stores = Stores(
-            journal=journal, blobs=blobs, space=space, recorder=self._recorder, poison=poison
+            journal=storage.journal,
+            blobs=storage.blobs,
+            space=storage.space,
+            recorder=self._recorder,
+            poison=poison,
         )
         self._on_message = on_message
         self._runner = Runner(engine, self._stores, self._job_ended)

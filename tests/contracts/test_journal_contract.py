@@ -319,6 +319,7 @@ async def test_a_failed_variant_needs_no_blob(stock: Stock) -> None:
     job.variants[0].state = TaskState.FAILED
     job.variants[0].blob = LARGE
     await stock.record(step(job, 0))
+    assert LARGE not in stock.shelf.asked
 
 
 # Recovery

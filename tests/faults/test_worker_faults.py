@@ -199,11 +199,12 @@ async def _longest_pause_s(runtime: Runtime, *names: str) -> float:
     """How long the loop was blocked at most while workers went wrong over these tasks."""
     longest_s = 0.0
     job = await submit(runtime, *names, *SIBLINGS)
-    while not job.ended:
-        began = time.perf_counter()
-        await asyncio.sleep(0)
-        longest_s = max(longest_s, time.perf_counter() - began)
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(PATIENCE_S):
+        while not job.ended:
+            began = time.perf_counter()
+            await asyncio.sleep(0)
+            longest_s = max(longest_s, time.perf_counter() - began)
+            await asyncio.sleep(0.001)
     assert _states(job, SIBLINGS) == {TaskState.COMPLETED}
     return longest_s
 

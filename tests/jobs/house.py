@@ -190,9 +190,7 @@ class House:
         self.journal = self._journal(self.gates)
         self.service = JobService(
             self.engine.as_engine,
-            self.journal,
-            self.blobs,
-            space=self.space,
+            self,
             limits=SourceLimits(1_000_000, 10_000),
             retention=KEEP,
             poison=PoisonList(_DAY_S),

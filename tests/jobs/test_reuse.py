@@ -176,3 +176,16 @@ async def test_what_one_lead_makes_serves_the_followers_of_another(house: House)
     await house.ended(follower)
     assert (await story_in(house, follower)).view["variants"][0]["cache"] == "hit"
     await house.finish(leads[0])
+
+
+async def test_a_lead_that_has_come_to_something_is_not_followed_any_more(house: House) -> None:
+    """Its bytes may be gone by now; whoever comes asks the journal."""
+    leads = [await house.submit(32, caller=Caller(client=name)) for name in ("a", "b")]
+    for lead in leads:
+        await house.work(lead)
+    await house.finish(leads[1])
+    makings, late = house.service._runner._makings, await house.stored(leads[1].id)
+    late.client = "a"
+    assert makings.claim(late, [0]) == ([0], {})
+    makings.settle(late, late.variants[0], None)
+    await house.finish(leads[0])
