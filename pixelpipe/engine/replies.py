@@ -50,7 +50,7 @@ class FailedReply(_Reply):
     """The step ended with an error of the source or of the program; the worker is well."""
 
     outcome: Literal["failed"]
-    slug: Literal["damaged-image", "image-too-small", "internal"]
+    slug: Literal["damaged-image", "frame-limit", "image-too-small", "internal"]
     detail: Annotated[str, Field(max_length=8000)]
 
 

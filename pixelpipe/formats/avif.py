@@ -44,9 +44,9 @@ def read_avif(reader: Reader) -> SourceInfo:
     """
     _check_brands(reader)
     meta = find(reader, b"meta")
-    primary = _primary_item(find(meta, b"pitm", FULL_BOX_HEADER_BYTES))
+    primary = primary_item(find(meta, b"pitm", FULL_BOX_HEADER_BYTES))
     auxiliaries = set(_auxiliary_items(meta, primary))
-    properties = _item_properties(meta, {primary, *auxiliaries})
+    properties = item_properties(meta, {primary, *auxiliaries})
     own = properties.get(primary, {})
     if b"ispe" not in own:
         raise reader.damaged("its primary item has no size")
@@ -72,7 +72,8 @@ def _check_brands(reader: Reader) -> None:
     raise not_accepted("A video or another ISO media file")
 
 
-def _primary_item(pitm: Reader) -> int:
+def primary_item(pitm: Reader) -> int:
+    """The number of the item that is the picture."""
     version, _ = pitm.unpack(_VERSION_AND_FLAGS, 0)
     (item,) = pitm.unpack(_U32 if version else _U16, FULL_BOX_HEADER_BYTES)
     return int(item)
@@ -99,7 +100,7 @@ def _targets(reference: Reader, item_id: Struct) -> Iterator[int]:
         yield item
 
 
-def _item_properties(meta: Reader, wanted: Collection[int]) -> dict[int, Properties]:
+def item_properties(meta: Reader, wanted: Collection[int]) -> dict[int, Properties]:
     """The properties of each wanted item, by box type."""
     iprp = find(meta, b"iprp", FULL_BOX_HEADER_BYTES)
     shared = list(boxes(find(iprp, b"ipco")))

@@ -9,17 +9,22 @@ MAX_STEPS = 4096
 
 
 class Budget:
-    """How many looks at the file the probe has taken, of `MAX_STEPS` in all."""
+    """How many looks at the file have been taken, of a limited number.
 
-    __slots__ = ("steps",)
+    Args:
+        limit: So many may be taken: `MAX_STEPS` by the probe.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("limit", "steps")
+
+    def __init__(self, limit: int = MAX_STEPS) -> None:
+        self.limit = limit
         self.steps = 0
 
     @property
     def left(self) -> int:
         """Steps that may still be taken."""
-        return MAX_STEPS - self.steps
+        return self.limit - self.steps
 
 
 class Reader:
@@ -83,8 +88,9 @@ class Reader:
         return DamagedImageError(f"The {self.what} is damaged: {fault}.")
 
     def _step(self, at: int, size: int) -> None:
-        if self.budget.steps == MAX_STEPS:
-            raise self.damaged(f"its header takes more than {MAX_STEPS} steps to read")
-        self.budget.steps += 1
+        budget = self.budget
+        if budget.steps == budget.limit:
+            raise self.damaged(f"its header takes more than {budget.limit} steps to read")
+        budget.steps += 1
         if at + size > self.size:
             raise self.damaged(f"it ends before the {size} bytes that belong at offset {at}")

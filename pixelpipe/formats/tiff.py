@@ -10,13 +10,14 @@ from pixelpipe.formats.refusal import not_accepted
 from pixelpipe.formats.registry import Format
 from pixelpipe.formats.source import SourceInfo
 
-_WIDTH, _LENGTH, _BITS_PER_SAMPLE, _PHOTOMETRIC = 256, 257, 258, 262
+_WIDTH, _LENGTH, _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 277, 338, 339
 _WANTED = frozenset(
     {
         _WIDTH,
         _LENGTH,
         _BITS_PER_SAMPLE,
+        _COMPRESSION,
         _PHOTOMETRIC,
         ORIENTATION_TAG,
         _SAMPLES_PER_PIXEL,
@@ -35,6 +36,9 @@ _ACCEPTED_BITS = {
     _YCBCR: (8,),
     _CIELAB: (8,),
 }
+# None, three of CCITT, LZW, JPEG, deflate by two numbers, PackBits.
+_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32946, 32773})
+_NO_COMPRESSION = 1
 _PALETTE_BITS = 8
 _MAX_SAMPLES = 4
 _UNSIGNED = 1
@@ -70,6 +74,11 @@ def read_tiff(reader: Reader) -> SourceInfo:
 def _check_samples(tags: dict[int, int], photometric: int, bits: int) -> None:
     if tags.get(_SAMPLE_FORMAT, _UNSIGNED) != _UNSIGNED:
         raise not_accepted("A TIFF with signed or floating point samples", "unsigned integers are")
+    compression = tags.get(_COMPRESSION, _NO_COMPRESSION)
+    if compression not in _COMPRESSIONS:
+        raise not_accepted(
+            f"A TIFF of compression {compression}", "none, LZW, deflate, JPEG, PackBits and fax are"
+        )
     if photometric not in _ACCEPTED_BITS:
         raise not_accepted(
             f"A TIFF of photometric interpretation {photometric}",

@@ -9,6 +9,8 @@ from cv2.typing import MatLike
 
 from pixelpipe.errors import DamagedImageError
 from pixelpipe.formats.registry import Format
+from pixelpipe.formats.screen import screen
+from pixelpipe.formats.screens.fault import incomplete
 from pixelpipe.imaging.orientation import SIDEWAYS, UPRIGHT, turn_upright
 from pixelpipe.imaging.pixels import BGR, GRAY, Pixels
 from pixelpipe.imaging.samples import to_8_bits, to_channels
@@ -38,8 +40,15 @@ _LENIENT = {
 }
 
 
-def decode(data: Pixels, plan: Decode, out: Pixels, *, before_codec: Callable[[], None]) -> None:
-    """Decode a source, upright.
+def decode(
+    data: Pixels,
+    plan: Decode,
+    out: Pixels,
+    *,
+    before_codec: Callable[[], None],
+    max_frames: int,
+) -> None:
+    """Screen a source and decode it, upright.
 
     Args:
         data: The source's bytes, 1-D uint8; only read.
@@ -47,11 +56,15 @@ def decode(data: Pixels, plan: Decode, out: Pixels, *, before_codec: Callable[[]
         out: Is filled. C-contiguous uint8, (height, width) for one channel, else
             (height, width, channels).
         before_codec: Called once, right before the codec. Where a JPEG has harmless junk the
-            codec is run again, more leniently; that is the same decode.
+            codec is run again, more leniently; that is the same decode. Of a source that the
+            screen refuses no codec is called.
+        max_frames: Most frames that an animation may have; the first one is decoded.
 
     Raises:
-        DamagedImageError: The codec refuses the data, or they are not what the plan promises.
+        DamagedImageError: Screen or codec refuse the data, or they are not what the plan promises.
+        FrameLimitError: The animation has more frames.
     """
+    data = np.frombuffer(screen(data.data, plan.format, max_frames=max_frames), np.uint8)
     before_codec()
     decoded = _codec(data, plan, out)
     width, height = _codec_size(plan)
@@ -89,7 +102,7 @@ def _jpeg(data: Pixels, plan: Decode, out: Pixels) -> MatLike:
         # With an end it says whether anything but the end was missing.
         return _jpeg(np.append(data, _END), plan, out)
     if any(lost in warning for lost in _PIXELS_LOST):
-        raise _damaged(plan.format)
+        raise incomplete(plan.format)
     flags = _LENIENT[plan.channels, plan.reduction] | cv2.IMREAD_IGNORE_ORIENTATION
     return _opencv(data, plan.format, flags)
 
@@ -118,16 +131,10 @@ def _opencv(data: Pixels, source: Format, flags: int) -> MatLike:
     except cv2.error as refusal:
         if refusal.code == cv2.Error.StsNoMem:
             raise
-        raise _damaged(source) from refusal
+        raise incomplete(source) from refusal
     if decoded is None:
-        raise _damaged(source)
+        raise incomplete(source)
     return decoded
-
-
-def _damaged(source: Format) -> DamagedImageError:
-    return DamagedImageError(
-        f"The {source.name} is damaged or incomplete; the whole file is needed."
-    )
 
 
 def _orientation_left(plan: Decode) -> int:

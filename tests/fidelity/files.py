@@ -48,7 +48,7 @@ def decoded(content: bytes, plan: Decode) -> Pixels:
     shape = (plan.height, plan.width, plan.channels)[: 2 if plan.channels == 1 else 3]
     out = np.full(shape, 77, np.uint8)
     data = read_only(np.frombuffer(content, np.uint8))
-    decode(data, plan, out, before_codec=lambda: None)
+    decode(data, plan, out, before_codec=lambda: None, max_frames=1000)
     return out
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelpipe.errors import DamagedImageError
+from pixelpipe.errors import DamagedImageError, FrameLimitError
 from pixelpipe.formats.registry import Format
 from pixelpipe.imaging import decode as module
 from pixelpipe.imaging.decode import decode
@@ -30,6 +30,13 @@ def _damaged(content: bytes, plan: Decode) -> str:
     return caught.value.detail
 
 
+def _decode(content: bytes, plan: Decode, said: list[str], *, max_frames: int = 1000) -> None:
+    """Decode, with what happens before the codec noted."""
+    out = np.empty((plan.height, plan.width, plan.channels), np.uint8)
+    data = read_only(np.frombuffer(content, np.uint8))
+    decode(data, plan, out, before_codec=partial(said.append, "before"), max_frames=max_frames)
+
+
 def test_the_codec_is_announced_once_and_called_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     codec = module._codec
@@ -39,20 +46,32 @@ def test_the_codec_is_announced_once_and_called_once(monkeypatch: pytest.MonkeyP
         return codec(*arguments)  # type: ignore[arg-type] # as they came
 
     monkeypatch.setattr(module, "_codec", counted)
-    out = np.empty((*STORED, 3), np.uint8)
-    data = read_only(np.frombuffer(CLEAN, np.uint8))
-    decode(data, plan_for(Format.JPEG, STORED), out, before_codec=partial(calls.append, "before"))
+    _decode(CLEAN, plan_for(Format.JPEG, STORED), calls)
     assert calls == ["before", "codec"]
 
 
 def test_it_is_announced_even_if_the_codec_refuses() -> None:
     calls: list[str] = []
-    out = np.empty((*STORED, 3), np.uint8)
-    data = np.frombuffer(b"\xff\xd8 nothing", np.uint8)
+    content = CLEAN.replace(b"\xff\xdb", b"\xff\xdc", 1)
     with pytest.raises(DamagedImageError):
-        decode(
-            data, plan_for(Format.JPEG, STORED), out, before_codec=partial(calls.append, "before")
-        )
+        _decode(content, plan_for(Format.JPEG, STORED), calls)
+    assert calls == ["before"]
+
+
+def test_no_codec_is_called_for_what_the_screen_refuses() -> None:
+    calls: list[str] = []
+    with pytest.raises(DamagedImageError):
+        _decode(b"\xff\xd8 nothing", plan_for(Format.JPEG, STORED), calls)
+    assert calls == []
+
+
+def test_frames_are_limited() -> None:
+    calls: list[str] = []
+    content = saved(image(), Format.GIF, save_all=True, append_images=[image(90, 120)])
+    with pytest.raises(FrameLimitError):
+        _decode(content, plan_for(Format.GIF, STORED), calls, max_frames=1)
+    assert calls == []
+    _decode(content, plan_for(Format.GIF, STORED), calls, max_frames=2)
     assert calls == ["before"]
 
 
@@ -103,7 +122,7 @@ def test_another_size_than_promised_is_damaged(source: Format, promised: tuple[i
     out = around[1000:-1000].reshape(*promised, 3)
     data = np.frombuffer(saved(image(), source), np.uint8)
     with pytest.raises(DamagedImageError):
-        decode(data, plan_for(source, promised), out, before_codec=lambda: None)
+        decode(data, plan_for(source, promised), out, before_codec=lambda: None, max_frames=1000)
     assert (around[:1000] == 77).all()
     assert (around[-1000:] == 77).all()
 

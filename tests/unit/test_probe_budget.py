@@ -2,6 +2,9 @@
 
 import struct
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import pytest
@@ -13,6 +16,7 @@ from tests.unit.probe_files import (
     SOI,
     auxl,
     avif,
+    bmp,
     box,
     exif,
     frame,
@@ -32,6 +36,8 @@ from tests.unit.probe_files import (
 
 MANY = 70_000
 CALLS_PER_STEP = 10
+LARGEST = 32 << 20
+LOOP_S = 0.020
 AVIF_START = box(b"ftyp", b"avif\0\0\0\0avif")
 
 
@@ -47,9 +53,16 @@ def directory(entry_count: int) -> bytes:
     return b"II*\0" + struct.pack("<IH", 8, entry_count) + entry * entry_count
 
 
-def many_references() -> bytes:
+def many_references(count: int = MANY) -> bytes:
     header, reference = auxl(2, 1)[8:12], auxl(2, 1)[12:]
-    return avif(ispe(5, 4), references=box(b"iref", header, reference * MANY))
+    return avif(ispe(5, 4), references=box(b"iref", header, reference * count))
+
+
+def far_directory(offset: int) -> bytes:
+    """A TIFF whose tags and their values lie as far from each other as they can."""
+    entries = (struct.pack("<HHII", 256 + number, 4, 2, 8) for number in range(512))
+    head = b"II*\0" + struct.pack("<I", offset) + bytes(offset - 8)
+    return head + struct.pack("<H", 512) + b"".join(entries)
 
 
 def many_associations(entry: bytes) -> bytes:
@@ -81,6 +94,18 @@ HOSTILE = {
 }
 
 
+# Of each format the file of the largest size that takes longest.
+WORST: dict[str, Callable[[], bytes]] = {
+    "JPEG": lambda: SOI + b"\xff" * LARGEST,
+    "PNG": lambda: png(behind=png_chunk(b"IDAT") * (LARGEST // 12)),
+    "WebP": lambda: webp(vp8x(5, 4, 0x08), riff_chunk(b"JUNK", b"") * (LARGEST // 8)),
+    "GIF": lambda: gif((5, 4), gif_comment(*[b"x"] * (LARGEST // 2))),
+    "AVIF": lambda: many_references(LARGEST // 14),
+    "TIFF": lambda: far_directory(LARGEST),
+    "BMP": lambda: bmp((5, 4)) + bytes(LARGEST),
+}
+
+
 def work(data: bytes) -> tuple[PixelPipeError | None, int, int]:
     """How the probe ends on a file, the steps it counts and the function calls it makes."""
     budget, calls, error = Budget(), 0, None
@@ -106,6 +131,19 @@ def test_hostile_file_is_refused_within_the_budget(name: str) -> None:
     assert error.status == 422
     assert steps <= MAX_STEPS
     assert calls <= CALLS_PER_STEP * MAX_STEPS
+
+
+@pytest.mark.parametrize("name", WORST)
+def test_the_worst_file_of_each_format_hardly_holds_the_loop(name: str) -> None:
+    data = memoryview(WORST[name]())
+    taken = []
+    for _ in range(5):
+        budget, before = Budget(), time.thread_time()
+        with suppress(PixelPipeError):
+            read_header(data, budget)
+        taken.append(time.thread_time() - before)
+        assert budget.steps <= MAX_STEPS
+    assert min(taken) < LOOP_S
 
 
 def test_a_spent_budget_says_so() -> None:

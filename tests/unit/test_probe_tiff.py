@@ -55,6 +55,17 @@ def test_orientation(orientation: int, order: str) -> None:
     assert probed(tiff(tags(RGB, 3, 8, orientation=orientation), order)).orientation == orientation
 
 
+@pytest.mark.parametrize("compression", [1, 2, 3, 4, 5, 7, 8, 32773, 32946])
+def test_usual_compressions_are_accepted(compression: int) -> None:
+    assert probed(tiff({**tags(RGB, 3, 8), 259: compression})).channels == 3
+
+
+@pytest.mark.parametrize("compression", [0, 6, 32809, 34661, 34676, 34925, 50000, 50001])
+def test_other_compressions_are_not(compression: int) -> None:
+    with pytest.raises(UnsupportedFormatError, match=f"compression {compression} is not accepted"):
+        probed(tiff({**tags(RGB, 3, 8), 259: compression}))
+
+
 @pytest.mark.parametrize("orientation", [0, 9])
 def test_an_orientation_that_does_not_exist_is_upright(orientation: int) -> None:
     assert probed(tiff(tags(RGB, 3, 8, orientation=orientation))).orientation == 1
