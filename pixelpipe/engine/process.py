@@ -1,6 +1,7 @@
 """Starting worker processes, and knowing for certain when they have ended."""
 
 import contextlib
+import json
 import multiprocessing
 import os
 import signal
@@ -11,11 +12,14 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pkgutil import resolve_name
 from select import poll
 
+from pixelpipe.engine.arena import Segment
+from pixelpipe.engine.confinement import Confinement, SandboxMode, SandboxReport, read_report
+
 WORKER_MAIN = "pixelpipe.engine.worker:main"
 
-_HELLO_S = 120.0
 _EXIT_CODE_S = 10.0
-_PRELOAD = [WORKER_MAIN.partition(":")[0]]
+_HELLO_BYTES = 4096
+_PRELOAD = ["pixelpipe.engine.preload"]
 
 
 class WorkerStartError(Exception):
@@ -30,12 +34,14 @@ class WorkerProcess:
         channel: The server's end, non-blocking.
         pidfd: Readable once the process has ended; unlike a pid it never means another process.
         forkserver_pid: The process that forked it.
+        sandbox: What it has given up.
     """
 
     process: ForkServerProcess
     channel: socket.socket
     pidfd: int
     forkserver_pid: int
+    sandbox: SandboxReport
 
     @property
     def pid(self) -> int:
@@ -53,6 +59,36 @@ class WorkerProcess:
         os.close(self.pidfd)
 
 
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A worker that was started.
+
+    Attributes:
+        channel: The server's end, non-blocking; readable once it has said hello, or has ended.
+    """
+
+    process: ForkServerProcess
+    channel: socket.socket
+
+    def greeted(self) -> WorkerProcess:
+        """The worker, of which something can be read.
+
+        Raises:
+            WorkerStartError: It is no hello, or it has no sandbox where one is required.
+        """
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self.channel, _HELLO_BYTES, 1)
+            (pidfd,) = descriptors
+        except (OSError, ValueError) as error:
+            raise WorkerStartError(f"a worker did not say hello: {error!r}") from error
+        try:
+            forkserver_pid, sandbox = _read_hello(message)
+            return WorkerProcess(self.process, self.channel, pidfd, forkserver_pid, sandbox)
+        except WorkerStartError:
+            os.close(pidfd)
+            raise
+
+
 class Spawner:
     """Starts workers from a forkserver that has the codecs loaded.
 
@@ -61,40 +97,46 @@ class Spawner:
     threads, so one thread does all of it.
     """
 
-    def __init__(self, main: str, arena: str) -> None:
+    def __init__(self, main: str, arena: Segment, confinement: Confinement | None = None) -> None:
         self._main = main
         self._arena = arena
+        self._confinement = confinement or Confinement()
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOAD)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spawner")
 
     @property
     def thread(self) -> ThreadPoolExecutor:
-        """The thread in which `start` and `exit_code` must run."""
+        """The thread in which `start`, `give_up` and `exit_code` must run."""
         return self._thread
 
-    def start(self) -> WorkerProcess:
-        """Start a worker and wait for its hello.
+    def start(self) -> Newcomer:
+        """Start a worker; it is up once it has said hello.
 
         Raises:
-            WorkerStartError: It ended, or kept silent.
+            WorkerStartError: There is no process.
         """
         ours, theirs = socket.socketpair()
         try:
             with theirs:
                 process = self._start_process(theirs)
-            forkserver_pid, pidfd = _hello(ours)
-        except (OSError, EOFError, ValueError) as error:
+        except Exception as error:
             # The end of the channel is the end of a worker that did come up.
             ours.close()
             raise WorkerStartError(f"a worker did not start: {error!r}") from error
         ours.setblocking(False)
-        return WorkerProcess(process, ours, pidfd, forkserver_pid)
+        return Newcomer(process, ours)
+
+    def give_up(self, newcomer: Newcomer) -> None:
+        """End a worker that has not said hello; nobody else would."""
+        newcomer.channel.close()
+        if newcomer.process.exitcode is None:
+            newcomer.process.kill()
 
     def _start_process(self, channel: socket.socket) -> ForkServerProcess:
         process = self._context.Process(
             target=_enter,
-            args=(self._main, channel, self._arena),
+            args=(self._main, channel, self._arena, self._confinement),
             name="pixelpipe-worker",
             daemon=True,
         )
@@ -112,16 +154,21 @@ class Spawner:
         self._thread.shutdown()
 
 
-def _enter(main: str, channel: socket.socket, arena: str) -> None:
-    resolve_name(main)(channel, arena)
+def _enter(main: str, channel: socket.socket, arena: Segment, confinement: Confinement) -> None:
+    resolve_name(main)(channel, arena, confinement)
 
 
-def _hello(channel: socket.socket) -> tuple[int, int]:
-    channel.settimeout(_HELLO_S)
-    message, descriptors, _, _ = socket.recv_fds(channel, 32, 1)
-    if len(descriptors) != 1:
-        raise ValueError("no hello")
-    return int(message), descriptors[0]
+def _read_hello(message: bytes) -> tuple[int, SandboxReport]:
+    """Who forked the worker, and what it has given up."""
+    try:
+        hello = json.loads(message)
+        forkserver_pid, report = int(hello["forkserver"]), read_report(hello["sandbox"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise WorkerStartError(f"a worker did not say hello: {error!r}") from error
+    if report.mode is SandboxMode.REQUIRE and not report.seccomp:
+        why = "; ".join(report.missing)
+        raise WorkerStartError(f"a sandbox is required, which this machine lacks: {why}")
+    return forkserver_pid, report
 
 
 def has_ended(pidfd: int) -> bool:

@@ -1,11 +1,13 @@
 """The worker: a function over shared memory.
 
 It reads batches from its channel, works on the ranges that it was granted, and replies per step.
-It opens no file and no connection. This is the only module of the engine that imports imaging;
-the forkserver preloads it, the server never does.
+It opens no file and no connection, and before its first batch it gives up being able to. This is
+the only module of the engine that imports imaging; the forkserver preloads it, the server never
+does.
 """
 
 import hashlib
+import json
 import os
 import socket
 import time
@@ -18,8 +20,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelpipe.engine import isolation, pages
-from pixelpipe.engine.arena import Window
+from pixelpipe.engine import isolation, pages, sandbox
+from pixelpipe.engine.arena import Segment, Window
+from pixelpipe.engine.confinement import Confinement, SandboxReport
+from pixelpipe.engine.memory_limit import MemoryLimit, batch_bytes
 from pixelpipe.engine.protocol import (
     MEMORY_EXIT,
     Batch,
@@ -30,7 +34,7 @@ from pixelpipe.engine.protocol import (
     read_frame,
 )
 from pixelpipe.errors import PixelPipeError
-from pixelpipe.imaging import pipeline
+from pixelpipe.imaging import pipeline, warming
 from pixelpipe.imaging.decode import decode
 from pixelpipe.imaging.picture import Picture
 
@@ -43,9 +47,11 @@ _FORKSERVER_PID = os.getpid()
 class Worker:
     """One worker's life over its channel and its window into the arena."""
 
-    def __init__(self, channel: socket.socket, window: Window) -> None:
+    def __init__(self, channel: socket.socket, window: Window, confinement: Confinement) -> None:
         self.channel = channel
         self.window = window
+        self.confinement = confinement
+        self._memory = MemoryLimit(confinement)
         self._job = 0
         self._picture: Picture | None = None
 
@@ -69,6 +75,7 @@ class Worker:
             self.pixels(batch),
             # Told at once, not with the result: a worker that dies inside the codec has called it.
             before_codec=lambda: self.reply(ticket, "codec-called", decodes=1),
+            max_frames=self.confinement.max_frames,
         )
         self.reply(ticket, "decoded", decode_ms=_ms_since(began))
 
@@ -114,6 +121,7 @@ class Worker:
     def _batch(self, batch: Batch) -> None:
         if batch.job != self._job:
             self._picture, self._job = None, batch.job
+        self._memory.allow(batch_bytes(batch))
         if batch.decode_ticket is not None and not self._decoded(batch, batch.decode_ticket):
             return
         self.window.grant({_key(batch.pixels): pages.READ} | _outputs(batch))
@@ -147,12 +155,14 @@ class Worker:
         return False
 
 
-def main(channel: socket.socket, arena: str) -> None:
+def main(channel: socket.socket, arena: Segment, confinement: Confinement) -> None:
     """Be a worker until the server closes the channel. The target of the worker process."""
-    run(Worker, channel, arena)
+    run(Worker, channel, arena, confinement)
 
 
-def run(kind: type[Worker], channel: socket.socket, arena: str) -> None:
+def run(
+    kind: type[Worker], channel: socket.socket, arena: Segment, confinement: Confinement
+) -> None:
     """Give up what a worker must not have, say hello, work, and end without cleaning up."""
     isolation.die_with_parent()
     if os.getppid() != _FORKSERVER_PID:
@@ -163,16 +173,29 @@ def run(kind: type[Worker], channel: socket.socket, arena: str) -> None:
     window = Window(arena)
     # The mapping outlives its descriptor.
     isolation.close_inherited(keep=channel.fileno())
-    _say_hello(channel)
-    kind(channel, window).run()
-    os._exit(0)
-
-
-def _say_hello(channel: socket.socket) -> None:
+    isolation.no_new_privileges()
+    isolation.drop_capabilities()
+    worker = kind(channel, window, confinement)
     # The worker's own pidfd: the server could only open one by number, which might be another's
     # by then.
     pidfd = os.pidfd_open(os.getpid())
-    socket.send_fds(channel, [str(_FORKSERVER_PID).encode()], [pidfd])
+    report = sandbox.close_in(confinement.sandbox, channel.fileno())
+    _say_hello(channel, pidfd, report)
+    worker.run()
+    os._exit(0)
+
+
+def warm_up() -> None:
+    """Load in the forkserver whatever would else be loaded by the first who needs it."""
+    cv2.setNumThreads(1)
+    warming.warm_up()
+    hashlib.sha256().hexdigest()
+    traceback.format_exception(RuntimeError())
+
+
+def _say_hello(channel: socket.socket, pidfd: int, report: SandboxReport) -> None:
+    hello = {"forkserver": _FORKSERVER_PID, "sandbox": report.facts()}
+    socket.send_fds(channel, [json.dumps(hello).encode()], [pidfd])
     os.close(pidfd)
 
 
