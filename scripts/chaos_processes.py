@@ -9,6 +9,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 _VARIABLE = "CHAOS_RUN"
@@ -63,8 +64,20 @@ def memory_bytes(pids: Collection[int]) -> int:
     """The memory of the processes, what they share counted once, and of their shared segments."""
     texts = (_read(pid, "smaps_rollup").decode() for pid in pids)
     own_kib = sum(int(number) for text in texts for number in _MEMORY.findall(text))
-    blocks = sum(path.stat().st_blocks for path in existing(segments(pids)))
-    return own_kib * 1024 + blocks * _BLOCK_BYTES
+    return own_kib * 1024 + sum(_segment_bytes(pids).values())
+
+
+def _segment_bytes(pids: Iterable[int]) -> dict[int, int]:
+    """By inode, how much memory the segments have that these processes hold open, named or not."""
+    found = {}
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            for held in (_PROC / str(pid) / "fd").iterdir():
+                with suppress(FileNotFoundError):
+                    if _SEGMENT.match(str(held.readlink())):
+                        state = held.stat()
+                        found[state.st_ino] = state.st_blocks * _BLOCK_BYTES
+    return found
 
 
 async def until(condition: Callable[[], bool], patience_s: float) -> bool:

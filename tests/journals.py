@@ -22,7 +22,7 @@ from pixelpipe.jobs.model import (
     Variant,
 )
 from pixelpipe.jobs.ports import Journal, Outbox
-from pixelpipe.jobs.records import Key, Outcome, Record, snapshot, snapshots
+from pixelpipe.jobs.records import Entry, Key, Outcome, Record, snapshot, snapshots
 from pixelpipe.storage.database import Database
 from pixelpipe.storage.journal import SqliteJournal
 from pixelpipe.storage.memory import MemoryJournal, MemoryOutbox
@@ -82,7 +82,7 @@ class Stock:
     outbox: Outbox
     shelf: Shelf
 
-    async def write(self, *records: Record) -> Sequence[Outcome]:
+    async def write(self, *records: Entry) -> Sequence[Outcome]:
         """Write them in one batch."""
         return await self.journal.write(records)
 

@@ -3,21 +3,32 @@
 The server owns the segment and all bookkeeping (`Arena`); workers see it through a `Window`, in
 which only what their current job was granted can be touched. This is the only module that knows
 `SharedMemory`.
+
+The segment has no name for longer than it takes to make it: it is handed to workers as a
+descriptor, and its memory goes with the last process that has it, whoever was killed before.
 """
 
 import asyncio
 import ctypes
+import mmap
 import os
 from collections.abc import Callable, Collection, Iterable
-from multiprocessing import resource_tracker
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import reduction, resource_tracker
 from multiprocessing.shared_memory import SharedMemory
+from typing import Protocol
 
 from pixelpipe.engine import pages
 from pixelpipe.engine.freelist import FreeList
 from pixelpipe.engine.pages import MIB, page_aligned
+from pixelpipe.engine.spans import Span, Spans
 from pixelpipe.errors import MemoryFullError
 
 _SLICE_BYTES = 16 * MIB
+# Takes less than a millisecond to fill with zeros.
+_AT_ONCE_BYTES = MIB
+_BLOCK_BYTES = 512  # of st_blocks
 
 
 class LeaseLeakError(RuntimeError):
@@ -73,19 +84,19 @@ class Lease:
 
 
 class Region:
-    """A part of the arena with leases of its own, so that one use cannot starve another.
-
-    Pages below `backed_end` are really there; above it the segment is still a hole.
-    """
+    """A part of the arena with leases of its own, so that one use cannot starve another."""
 
     def __init__(self, segment: SharedMemory, fd: int, start: int, size: int) -> None:
         self._segment = segment
         self._fd = fd
         self._free = FreeList(start, start + size)
         self._start = start
-        self._backed_end = start
-        self._peak = start
-        # A page must not be punched while another call counts on it as backed.
+        self._end = start + size
+        # What has no pages behind it: nobody may touch that, or it would be SIGBUS.
+        self._holes = Spans([(start, self._end)])
+        # What nobody has had a lease of since the last trim; what is leased now counts as well.
+        self._unused = Spans([(start, self._end)])
+        # Of two calls at once that find the system nearly full, one at least gets its pages.
         self._backing = asyncio.Lock()
         self._out: set[Lease] = set()
         self._on_give: list[Callable[[], None]] = []
@@ -95,6 +106,11 @@ class Region:
     def leases(self) -> Collection[Lease]:
         """Those that are out."""
         return self._out
+
+    @property
+    def backed_bytes(self) -> int:
+        """How much of it has pages behind it."""
+        return self.size - sum(end - start for start, end in self._holes)
 
     def notify(self, callback: Callable[[], None]) -> None:
         """Call `callback` whenever room is given back."""
@@ -106,7 +122,6 @@ class Region:
         offset = self._free.take(size)
         if offset is None:
             return None
-        self._peak = max(self._peak, offset + size)
         lease = Lease(self, offset, size)
         self._out.add(lease)
         return lease
@@ -130,26 +145,41 @@ class Region:
         Raises:
             MemoryFullError: /dev/shm is full.
         """
-        if lease.end <= self._backed_end:
+        holes = self._holes.within(lease.offset, lease.end)
+        if sum(end - start for start, end in holes) <= _AT_ONCE_BYTES:
+            self._fill_at_once(holes)
             return
         async with self._backing:
-            start, more = self._backed_end, lease.end - self._backed_end
-            if more <= 0:
-                return
+            for start, end in self._holes.within(lease.offset, lease.end):
+                await self._fill(start, end)
+
+    def _fill_at_once(self, holes: Iterable[Span]) -> None:
+        """In a rush of uploads, each would else wait for a thread behind all those before it."""
+        for start, end in holes:
             try:
-                await asyncio.to_thread(os.posix_fallocate, self._fd, start, more)
+                os.posix_fallocate(self._fd, start, end - start)
             except OSError as error:
-                raise MemoryFullError(
-                    f"The system has no {more} bytes of shared memory left; try again later."
-                ) from error
-            self._backed_end = start + more
+                raise _no_memory(end - start) from error
+            self._holes.remove(start, end)
+
+    async def _fill(self, start: int, end: int) -> None:
+        filling = asyncio.ensure_future(
+            asyncio.to_thread(os.posix_fallocate, self._fd, start, end - start)
+        )
+        # A caller who is cancelled leaves the pages there; they are given back some day, if known.
+        filling.add_done_callback(partial(self._filled, start, end))
+        try:
+            await asyncio.shield(filling)
+        except OSError as error:
+            raise _no_memory(end - start) from error
+
+    def _filled(self, start: int, end: int, filling: asyncio.Future[None]) -> None:
+        if not filling.cancelled() and filling.exception() is None:
+            self._holes.remove(start, end)
 
     def extend(self, lease: Lease, more: int) -> bool:
         """Lengthen the range behind `lease`, for `Lease.extend`."""
-        if not self._free.extend(lease.end, more):
-            return False
-        self._peak = max(self._peak, lease.end + more)
-        return True
+        return self._free.extend(lease.end, more)
 
     def give(self, lease: Lease) -> None:
         """Take the range of a released lease back."""
@@ -165,32 +195,70 @@ class Region:
         return _bytes_of(self._segment)[offset : offset + size]
 
     async def trim(self, keep_bytes: int) -> None:
-        """Give pages above the highest use since the last call back, but for `keep_bytes`.
+        """Give back pages that were not used since the last call, but for the lowest `keep_bytes`.
 
         Slice by slice, for a slice cannot be leased while it is punched.
         """
-        low, self._peak = max(self._peak, self._start + keep_bytes), self._free.top
-        while await self._punch_above(low):
-            pass
+        unused, self._unused = self._unused, Spans([(self._start, self._end)])
+        for start, end in unused.within(self._start + keep_bytes, self._end):
+            for slice_start in range(start, end, _SLICE_BYTES):
+                await self._punch(slice_start, min(end, slice_start + _SLICE_BYTES))
 
-    async def _punch_above(self, low: int) -> bool:
-        """Punch the highest backed slice; whether it could be and was."""
-        async with self._backing:
-            end = self._backed_end
-            start = max(low, end - _SLICE_BYTES)
-            if start >= end or not self._free.take_range(start, end - start):
-                return False
-            self._backed_end = start
-            try:
-                await asyncio.to_thread(pages.punch_hole, self._fd, start, end - start)
-            finally:
-                self._free.give(start, end - start)
-                self._tell()
-        return True
+    async def _punch(self, start: int, end: int) -> None:
+        """Punch what of the range is free and has pages."""
+        idle = Spans(self._free.within(start, end))
+        for hole in self._holes.within(start, end):
+            idle.remove(*hole)
+        for span in list(idle):
+            await self._punch_free(span)
+
+    async def _punch_free(self, span: Span) -> None:
+        start, end = span
+        # It may have been leased while another was punched.
+        if not self._free.take_range(start, end - start):
+            return
+        # Before it is free again: whoever gets it then has it filled.
+        self._holes.add(start, end)
+        try:
+            await asyncio.to_thread(pages.punch_hole, self._fd, start, end - start)
+        finally:
+            self._free.give(start, end - start)
+            self._tell()
 
     def _put_back(self, lease: Lease) -> None:
         self._out.remove(lease)
+        self._unused.remove(lease.offset, lease.end)
         self._free.give(lease.offset, lease.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The arena's memory as a worker is given it, by its descriptor.
+
+    Attributes:
+        name: What it is called, in `/proc/<pid>/maps` for instance; it cannot be opened by that.
+        size: Its length in bytes.
+        fd: The descriptor; the receiver's own, to be closed by it.
+    """
+
+    name: str
+    size: int
+    fd: int
+
+    def __reduce__(self) -> tuple[Callable[..., "Segment"], tuple[str, int, object]]:
+        # Only while a child is started; the descriptor goes along.
+        return _received, (self.name, self.size, reduction.DupFd(self.fd))
+
+
+class _Sent(Protocol):
+    """A descriptor on its way to another process."""
+
+    def detach(self) -> int:
+        """Take it; it is ours now."""
+
+
+def _received(name: str, size: int, descriptor: _Sent) -> Segment:
+    return Segment(name, size, descriptor.detach())
 
 
 class Arena:
@@ -204,17 +272,24 @@ class Arena:
     def __init__(self, size_bytes: int, uploads_bytes: int) -> None:
         uploads = page_aligned(uploads_bytes)
         self.size = page_aligned(size_bytes)
-        # It would start once the segment is there, and a kill in between leave that behind.
+        # Who removes it if we are killed before its name is gone has to be there before it.
         resource_tracker.ensure_running()
         self._segment = SharedMemory(create=True, size=self.size)
+        self.name = self._segment.name
         self._fd = os.open(f"/dev/shm/{self.name}", os.O_RDWR | os.O_CLOEXEC)  # noqa: S108 - the segment
+        self._segment.unlink()
         self.uploads = Region(self._segment, self._fd, 0, uploads)
         self.work = Region(self._segment, self._fd, uploads, self.size - uploads)
 
     @property
-    def name(self) -> str:
-        """The segment's name, for `Window`."""
-        return self._segment.name
+    def segment(self) -> Segment:
+        """The segment, for a `Window`."""
+        return Segment(self.name, self.size, self._fd)
+
+    @property
+    def backed_bytes(self) -> int:
+        """How much of it has pages behind it."""
+        return os.fstat(self._fd).st_blocks * _BLOCK_BYTES
 
     @property
     def leases(self) -> list[Lease]:
@@ -227,32 +302,32 @@ class Arena:
         await self.work.trim(keep_bytes)
 
     def close(self) -> None:
-        """Remove the segment.
+        """Let go of the segment.
 
         Raises:
             LeaseLeakError: A lease was still out.
         """
         left = [(lease.offset, lease.size) for lease in self.leases]
         os.close(self._fd)
-        self._segment.unlink()
         self._segment.close()
         if left:
             raise LeaseLeakError(f"leases left at the end: {left}")
 
 
 class Window:
-    """A worker's side: the segment, closed but for what is granted."""
+    """A worker's side: the segment, closed but for what is granted.
 
-    def __init__(self, name: str) -> None:
-        self._segment = SharedMemory(name)
-        self._address = ctypes.addressof(ctypes.c_char.from_buffer(self.buffer))
+    Attributes:
+        buffer: The whole segment.
+    """
+
+    def __init__(self, segment: Segment) -> None:
+        self._mapping = mmap.mmap(segment.fd, segment.size)
+        self.buffer = memoryview(self._mapping)
+        os.close(segment.fd)
+        self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._mapping))
         self._grants: dict[tuple[int, int], int] = {}
-        pages.protect(self._address, page_aligned(self._segment.size), pages.NO_ACCESS)
-
-    @property
-    def buffer(self) -> memoryview:
-        """The whole segment."""
-        return _bytes_of(self._segment)
+        pages.protect(self._address, page_aligned(segment.size), pages.NO_ACCESS)
 
     def grant(self, grants: dict[tuple[int, int], int]) -> None:
         """Open exactly these ranges, `(offset, size)` to access, and close all others."""
@@ -266,6 +341,12 @@ class Window:
     def _set(self, span: tuple[int, int], access: int) -> None:
         offset, size = span
         pages.protect(self._address + offset, page_aligned(size), access)
+
+
+def _no_memory(size_bytes: int) -> MemoryFullError:
+    return MemoryFullError(
+        f"The system has no {size_bytes} bytes of shared memory left; try again later."
+    )
 
 
 def _bytes_of(segment: SharedMemory) -> memoryview:

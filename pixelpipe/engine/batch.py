@@ -56,6 +56,12 @@ class RunningBatch:
         self._owner = owner
         self._tasks = tasks
 
+    def name_of(self, step: int | None) -> tuple[str, str]:
+        """The job's label, and the variant's name."""
+        order = self.work.order
+        name = "decode" if step is None else order.plan.tasks[self._tasks[step]].name
+        return order.label, name
+
     def started(self, step: int | None) -> None:
         """Count the attempt."""
         if step is None:

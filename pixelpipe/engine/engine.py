@@ -3,27 +3,30 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
 import structlog
 
-from pixelpipe.engine import uploads
 from pixelpipe.engine.admission import Admission
 from pixelpipe.engine.arena import Arena
 from pixelpipe.engine.attempts import Cause
 from pixelpipe.engine.batch import RunningBatch
+from pixelpipe.engine.confinement import Confinement
 from pixelpipe.engine.handle import WorkerHandle
+from pixelpipe.engine.pages import MIB
 from pixelpipe.engine.pool import Pool
 from pixelpipe.engine.process import WORKER_MAIN, Spawner
 from pixelpipe.engine.protocol import Batch, MakeStep, Span
 from pixelpipe.engine.replies import FailedReply
 from pixelpipe.engine.scheduler import Choice, Scheduler
-from pixelpipe.engine.uploads import Upload
+from pixelpipe.engine.uploads import Upload, UploadRoom
+from pixelpipe.engine.wear import Wear
 from pixelpipe.engine.work import Encoded, Order, Sink, Stage, Work, check_fits
 from pixelpipe.errors import (
     DamagedImageError,
+    FrameLimitError,
     ImageTooSmallError,
     InternalError,
     PixelPipeError,
@@ -34,7 +37,7 @@ from pixelpipe.errors import (
 from pixelpipe.recipes.plan import Plan
 
 _log = structlog.get_logger(__name__)
-_TOLD = {error.slug: error for error in (DamagedImageError, ImageTooSmallError)}
+_TOLD = {error.slug: error for error in (DamagedImageError, FrameLimitError, ImageTooSmallError)}
 _UPLOADS_SHARE = 4
 
 
@@ -49,6 +52,9 @@ class EngineLimits:
         queue_limit: Jobs that may wait for memory.
         task_deadline_s: Longest time for one decode or variant.
         arena_idle_s: How often idle pages are given back.
+        confinement: What each worker is held to.
+        worker_tasks: Tasks after which a worker is replaced, give or take.
+        worker_bytes: Own memory at which a worker is replaced.
     """
 
     arena_bytes: int
@@ -57,6 +63,9 @@ class EngineLimits:
     queue_limit: int
     task_deadline_s: float
     arena_idle_s: float
+    confinement: Confinement = field(default_factory=Confinement)
+    worker_tasks: int = 5000
+    worker_bytes: int = 1024 * MIB
 
 
 class Engine:
@@ -71,11 +80,13 @@ class Engine:
         self.limits = limits
         self.arena = Arena(limits.arena_bytes, limits.arena_bytes // _UPLOADS_SHARE)
         self.pool = Pool(
-            Spawner(worker_main, self.arena.name),
+            Spawner(worker_main, self.arena.segment, limits.confinement),
             size=limits.workers,
             deadline_s=limits.task_deadline_s,
             on_free=self._dispatch,
+            wear=Wear(limits.worker_tasks, limits.worker_bytes),
         )
+        self._room = UploadRoom(self.arena.uploads, limits.max_upload_bytes)
         self.admission = Admission(
             self.arena.work,
             queue_limit=limits.queue_limit,
@@ -117,8 +128,8 @@ class Engine:
         await asyncio.to_thread(self.arena.close)
 
     def receive(self, declared_bytes: int | None) -> AbstractAsyncContextManager[Upload]:
-        """Room for an upload; see `uploads.receive`."""
-        return uploads.receive(self.arena.uploads, declared_bytes, self.limits.max_upload_bytes)
+        """Room for an upload; see `UploadRoom.receive`."""
+        return self._room.receive(declared_bytes)
 
     def check(self, plan: Plan, source_bytes: int, *, client: str, entering: int) -> None:
         """Refuse what can never run, or not now; see `Admission.check_queue`.
@@ -227,9 +238,19 @@ class Engine:
     def _dispatch(self) -> None:
         idle = self.pool.idle
         while idle and (choice := self._scheduler.next()) is not None:
-            # The worker that was free last has the warmest caches.
-            self._assign(idle.pop(), choice)
+            if not choice.decode or self._may_decode(choice.work):
+                # The worker that was free last has the warmest caches.
+                self._assign(idle.pop(), choice)
         self.admission.admit()
+
+    def _may_decode(self, work: Work) -> bool:
+        """Whether the source is still thought to be good; else the job has failed."""
+        try:
+            work.order.check_source()
+        except PixelPipeError as error:
+            self.fail_decode(work, error)
+            return False
+        return True
 
     def _assign(self, handle: WorkerHandle, choice: Choice) -> None:
         work = choice.work

@@ -11,12 +11,10 @@ class FreeList:
         self._end = end
         self._spans: list[tuple[int, int]] = [(start, end)]
 
-    @property
-    def top(self) -> int:
-        """The end of the highest range in use; the start when nothing is."""
-        if not self._spans or self._spans[-1][1] != self._end:
-            return self._end
-        return self._spans[-1][0]
+    def within(self, start: int, end: int) -> list[tuple[int, int]]:
+        """The free ranges in `[start, end)`."""
+        cut = ((max(low, start), min(high, end)) for low, high in self._spans)
+        return [span for span in cut if span[0] < span[1]]
 
     def take(self, size: int) -> int | None:
         """The offset of the lowest range of `size` bytes, or None."""

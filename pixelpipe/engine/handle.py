@@ -20,6 +20,8 @@ from pixelpipe.engine.replies import (
 
 _RECEIVE_BYTES = 256 * 1024
 _CLOSED_BUT_ALIVE_S = 2.0
+# Far more than a socket holds.
+_LAST_WORDS = 256
 
 
 class Assignment(Protocol):
@@ -35,6 +37,9 @@ class Assignment(Protocol):
     @property
     def inline_limit(self) -> int:
         """Most bytes that a step may send through the channel."""
+
+    def name_of(self, step: int | None) -> tuple[str, str]:
+        """What job and step are called in the log."""
 
     def started(self, step: int | None) -> None:
         """The step runs from now on."""
@@ -91,6 +96,10 @@ class WorkerHandle:
     Nothing is waited for: the loop watches the channel and the process. Its end is told once the
     process is known to be dead, so that no lease is reused while it could still write.
 
+    Attributes:
+        verdict: What it was killed for, if it was us who did.
+        steps_done: Steps that it has answered.
+
     Args:
         worker: The process.
         deadline_s: Longest time for one step.
@@ -110,6 +119,7 @@ class WorkerHandle:
     ) -> None:
         self.worker = worker
         self.verdict: Cause | None = None
+        self.steps_done = 0
         self._dead = False
         self._deadline_s = deadline_s
         self._on_free = on_free
@@ -127,6 +137,12 @@ class WorkerHandle:
     def assignment(self) -> Assignment | None:
         """What it is busy with."""
         return self._progress.assignment if self._progress else None
+
+    @property
+    def busy_with(self) -> tuple[str, str] | None:
+        """Job and step that it is busy with, as the log calls them."""
+        progress = self._progress
+        return progress.assignment.name_of(progress.step) if progress else None
 
     def assign(self, assignment: Assignment) -> None:
         """Send a batch to the free worker."""
@@ -148,6 +164,8 @@ class WorkerHandle:
 
     def bury(self, cause: Cause) -> None:
         """Close what is left of a dead worker and tell whoever waited for it."""
+        # A delivery that is under way may condemn it yet; its descriptors are others' from now on.
+        self.verdict = self.verdict or cause
         self.worker.close()
         progress, self._progress = self._progress, None
         if progress is not None:
@@ -159,7 +177,9 @@ class WorkerHandle:
         except BlockingIOError:
             sent = 0
         except OSError:
-            return  # It is dying: its pidfd tells.
+            # It is dying, which its pidfd tells, or hears no more, which its deadline ends.
+            self._loop.remove_writer(self.worker.channel)
+            return
         self._unsent = self._unsent[sent:]
         if self._unsent:
             self._loop.add_writer(self.worker.channel, self._send)
@@ -231,6 +251,7 @@ class WorkerHandle:
 
     def _advance(self, progress: _Progress) -> None:
         progress.position += 1
+        self.steps_done += 1
         if not progress.over:
             self._start_step()
             return
@@ -261,9 +282,10 @@ class WorkerHandle:
     def _ended(self) -> None:
         self._loop.remove_reader(self.worker.pidfd)
         self._dead = True
-        # What it said in full before its end counts.
-        while self.verdict is None and self._receive():
-            pass
+        # What it said in full before its end counts; a child of its own could go on for ever.
+        for _ in range(_LAST_WORDS):
+            if self.verdict is not None or not self._receive():
+                break
         self._stop_listening()
         self._disarm()
         self._on_dead(self)

@@ -72,6 +72,10 @@ class Sink(Protocol):
         """The source killed two workers in the decoder."""
 
 
+def _fine() -> None:
+    """There is nothing against the source."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What the engine is asked to do.
@@ -88,6 +92,8 @@ class Order:
         priority: Among the client's own orders; higher goes first.
         decode_attempts: The decode's account so far.
         attempts: Those of the tasks; empty when all are fresh.
+        check_source: Called right before each decode; what it raises, a PixelPipeError, ends the
+            order instead.
 
     Raises:
         ValueError: There is neither a source nor a way to it, or there are more or fewer accounts
@@ -104,6 +110,7 @@ class Order:
     priority: int = 0
     decode_attempts: Attempts = field(default_factory=Attempts)
     attempts: tuple[Attempts, ...] = ()
+    check_source: Callable[[], None] = _fine
 
     def __post_init__(self) -> None:
         if self.source is None and self.load is None:

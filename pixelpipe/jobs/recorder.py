@@ -10,7 +10,16 @@ from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.feed import Feed
 from pixelpipe.jobs.model import Event, EventType, Job
 from pixelpipe.jobs.ports import Journal
-from pixelpipe.jobs.records import Key, LostJobError, Outcome, Record, RefusedError, snapshot
+from pixelpipe.jobs.records import (
+    Entry,
+    Key,
+    LostJobError,
+    Outcome,
+    Poison,
+    Record,
+    RefusedError,
+    snapshot,
+)
 from pixelpipe.jobs.records import snapshots as snapshots_of
 from pixelpipe.jobs.views import event_data
 
@@ -25,7 +34,7 @@ _log = structlog.get_logger(__name__)
 class _Pending:
     """A record on its way, and who waits for it."""
 
-    record: Record
+    record: Entry
     recorded: asyncio.Future[Event | None]
 
 
@@ -85,6 +94,10 @@ class Recorder:
         """
         return self._take(job, event, list(variants))
 
+    def poison(self, poison: Poison) -> None:
+        """Take in a source that is refused from now on; before all that is taken in later."""
+        self._put(poison)
+
     async def close(self) -> None:
         """Wait until everything is recorded, or the journal fails to."""
         self._closing.set()
@@ -102,7 +115,11 @@ class Recorder:
     ) -> asyncio.Future[Event | None]:
         about = job.variants[indexes[0]] if event and event.startswith("variant.") else None
         data = event_data(job, about) if event else b""
-        record = Record(snapshot(job), snapshots_of(job, indexes), event, data, new=new, key=key)
+        return self._put(
+            Record(snapshot(job), snapshots_of(job, indexes), event, data, new=new, key=key)
+        )
+
+    def _put(self, record: Entry) -> asyncio.Future[Event | None]:
         recorded = asyncio.get_running_loop().create_future()
         self._pending.append(_Pending(record, recorded))
         if self._writer is None:
@@ -136,7 +153,7 @@ class Recorder:
             self._tell(each, outcome)
 
     def _tell(self, pending: _Pending, outcome: Outcome) -> None:
-        if isinstance(outcome, LostJobError):
+        if isinstance(outcome, LostJobError) and isinstance(pending.record, Record):
             self._on_lost(pending.record.job.id)
         # Who waited for it may have been cancelled, and the future with him.
         if pending.recorded.done():
@@ -173,7 +190,8 @@ class Recorder:
 
     def _waits(self, pending: _Pending) -> bool:
         """Whether the step waits until the journal can be written again."""
-        return self._insisting and self._given_up is None and not pending.record.new
+        refused = isinstance(pending.record, Record) and pending.record.new
+        return self._insisting and self._given_up is None and not refused
 
 
 def _fail(pending: _Pending, error: Exception) -> None:

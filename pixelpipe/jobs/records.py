@@ -1,6 +1,7 @@
 """What the journal is given: something that happened to a job, and the state it left."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pixelpipe.jobs.model import Event, EventType, Job, Variant
 
@@ -18,6 +19,24 @@ class Key:
     tenant: str
     name: str
     fingerprint: str
+
+
+MOST_POISONS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """A source that crashed the decoder and is refused for a while.
+
+    Attributes:
+        sha256: Digest of its bytes.
+        since: When it did.
+        until: When it may be tried again.
+    """
+
+    sha256: str
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +96,7 @@ class BlobMissingError(RefusedError):
 
 
 Outcome = Event | RefusedError | None
+Entry = Record | Poison
 
 
 def snapshot(job: Job) -> Job:

@@ -108,6 +108,7 @@ class Restorer:
             source_bytes=source.size_bytes,
             load=partial(read_patiently, self._stores.blobs, source.sha256),
             client=job.client,
+            check_source=partial(self._stores.poison.check, source.sha256),
         )
         await self._engine.run(order, sink)
         if sink.blob is None:

@@ -321,6 +321,7 @@ class Runner:
                 Attempts(job.variants[index].attempts, job.variants[index].strikes)
                 for index in indexes
             ),
+            check_source=partial(self._stores.poison.check, job.source.sha256),
         )
         sink = JobSink(job, indexes, self._stores, self._makings)
         self._enter(job)

@@ -51,7 +51,13 @@ class Transforms:
         upload = submission.upload
         lease = upload.take_over()
         order = Order(
-            "transform", planned, lease, upload.size_bytes, load=None, client=caller.client
+            "transform",
+            planned,
+            lease,
+            upload.size_bytes,
+            load=None,
+            client=caller.client,
+            check_source=partial(self._stores.poison.check, upload.sha256),
         )
         sink = RenderSink(upload.sha256, self._stores.poison)
         work = partial(self._work, order, sink)

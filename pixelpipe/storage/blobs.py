@@ -23,6 +23,7 @@ from pixelpipe.storage.space import FULL, is_full
 
 _THREADS = 4
 _MOST_VERIFIED = 100_000
+_PIECE_BYTES = 1024 * 1024
 _DIGEST = re.compile("[0-9a-f]{64}")
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
@@ -127,10 +128,9 @@ class FileBlobs:
         self._threads.shutdown()
 
     def _write(self, sha256: str, content: memoryview) -> None:
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise WrongDigestError(f"bytes that are not those of {sha256}")
         final = self.path(sha256)
         if self._there(Blob(sha256, len(content))):
+            _check_digest(hashlib.sha256(content).hexdigest(), sha256)
             _sync_folder(final.parent)  # Whoever has just put it there may not be that far.
             return
         try:
@@ -145,14 +145,15 @@ class FileBlobs:
         aside = self._unfinished / secrets.token_hex(8)
         try:
             self._require_room()
-            _write_synced(aside, content)
+            # Of what was written: a worker may change what it handed over while that is read.
+            _check_digest(_write_synced(aside, content), final.name)
             self._require_room()  # What came to be free meanwhile is not for us.
             self._make_folder(final.parent)
             # Under the lock nobody who found a damaged file of that name removes this one for it.
             with self._names:
                 aside.rename(final)
                 self._verified.add(final.name, _State.of(final.stat()))
-        except (OSError, StorageFullError):
+        except (OSError, StorageFullError, WrongDigestError):
             aside.unlink(missing_ok=True)
             raise
         # If this fails the file stays: it is whole, and another put may have relied on it by now.
@@ -310,12 +311,23 @@ def _is_blob(file: os.DirEntry[str], folder: str) -> bool:
     )
 
 
-def _write_synced(path: Path, content: memoryview) -> None:
+def _check_digest(found: str, sha256: str) -> None:
+    if found != sha256:
+        raise WrongDigestError(f"bytes that are not those of {sha256}")
+
+
+def _write_synced(path: Path, content: memoryview) -> str:
+    """Write a new file; gives the digest of what is in it."""
+    digest = hashlib.sha256()
     with path.open("xb", buffering=0) as file:
-        written = 0
-        while written < len(content):
-            written += file.write(content[written:])
+        for start in range(0, len(content), _PIECE_BYTES):
+            piece = bytes(content[start : start + _PIECE_BYTES])
+            digest.update(piece)
+            written = 0
+            while written < len(piece):
+                written += file.write(piece[written:])
         os.fdatasync(file.fileno())
+    return digest.hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

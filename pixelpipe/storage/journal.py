@@ -2,24 +2,26 @@
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Any, TypeVar
 
 from pixelpipe.jobs.batches import batch_of
-from pixelpipe.jobs.model import Blob, Event, Job
+from pixelpipe.jobs.model import Blob, Event, Job, JobState
 from pixelpipe.jobs.ports import Keep, Listing
 from pixelpipe.jobs.records import (
     BlobMissingError,
+    Entry,
     Key,
     KeyTakenError,
     LostJobError,
     Outcome,
+    Poison,
     Record,
     RefusedError,
 )
-from pixelpipe.storage import removal, rows
+from pixelpipe.storage import poisons, removal, rows
 from pixelpipe.storage.database import Database
 
 _KEYED = """
@@ -48,14 +50,23 @@ _LISTED_IN = """
         AND created_us > ? AND (created_us, id) < (?, ?)
     ORDER BY created_us DESC, id DESC LIMIT ?
 """
+# One look into the index for each tenant, not for each job.
+_TENANTS = """
+    WITH RECURSIVE found (tenant) AS (
+        SELECT MIN(tenant) FROM jobs WHERE deleted_us IS NULL
+        UNION ALL
+        SELECT (SELECT MIN(tenant) FROM jobs WHERE deleted_us IS NULL AND tenant > found.tenant)
+        FROM found WHERE found.tenant IS NOT NULL
+    ) SELECT tenant FROM found WHERE tenant IS NOT NULL
+"""
 _MADE = "SELECT sha256, size_bytes FROM tasks WHERE made_for = ? AND reuse_key = ? LIMIT 1"
 _EVENTS = """
-    SELECT events.id, type, jobs.id, events.seq, data FROM events
+    SELECT events.id, type, jobs.id, events.seq, data, tenant FROM events
     JOIN jobs ON jobs.number = events.job
     WHERE events.id > ? ORDER BY events.id LIMIT ?
 """
 _EVENTS_OF = """
-    SELECT events.id, type, jobs.id, events.seq, data FROM events
+    SELECT events.id, type, jobs.id, events.seq, data, tenant FROM events
     JOIN jobs ON jobs.number = events.job
     WHERE events.id IN (
         SELECT id FROM events
@@ -63,6 +74,12 @@ _EVENTS_OF = """
             AND id > ?
         ORDER BY id LIMIT ?
     ) ORDER BY events.id
+"""
+# From the events to their jobs: the other way round it would be all jobs of the tenant.
+_EVENTS_FOR = """
+    SELECT events.id, type, jobs.id, events.seq, data, tenant FROM events
+    CROSS JOIN jobs ON jobs.number = events.job
+    WHERE events.id >= ? AND events.id < ? AND tenant = ? ORDER BY events.id LIMIT ?
 """
 _LAST_EVENT = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
 _ENDED = "SELECT number, deleted_us FROM jobs WHERE id = ? AND ended_us IS NOT NULL"
@@ -94,7 +111,7 @@ class SqliteJournal:
         self._remove = remove
         self._owner = secrets.token_urlsafe(16)
 
-    async def write(self, records: Sequence[Record]) -> Sequence[Outcome]:
+    async def write(self, records: Sequence[Entry]) -> Sequence[Outcome]:
         """Record steps; see the port."""
         return await self._database.write(self._write, records)
 
@@ -127,6 +144,16 @@ class SqliteJournal:
     ) -> Sequence[Event]:
         """Events in order; see the port."""
         return await self._database.read(_events, after, job_ids, limit, limit_bytes)
+
+    async def tenant_events(
+        self, tenant: str, ids: range, limit: int, limit_bytes: int | None = None
+    ) -> Sequence[Event]:
+        """Events of a tenant's jobs; see the port."""
+        return await self._database.read(_events_for, tenant, ids, limit, limit_bytes)
+
+    async def poisons(self) -> Sequence[Poison]:
+        """Sources that were recorded as refused; see the port."""
+        return await self._database.read(poisons.recorded)
 
     async def last_event_id(self) -> int:
         """The newest event's id; see the port."""
@@ -177,12 +204,13 @@ class SqliteJournal:
                 return removed
             after = portion.after
 
-    def _write(
-        self, connection: sqlite3.Connection, records: Sequence[Record]
-    ) -> Sequence[Outcome]:
+    def _write(self, connection: sqlite3.Connection, records: Sequence[Entry]) -> Sequence[Outcome]:
         return [self._outcome(connection, record) for record in records]
 
-    def _outcome(self, connection: sqlite3.Connection, record: Record) -> Outcome:
+    def _outcome(self, connection: sqlite3.Connection, record: Entry) -> Outcome:
+        if isinstance(record, Poison):
+            poisons.record(connection, record)
+            return None
         try:
             return self._record(connection, record)
         except RefusedError as refusal:
@@ -246,7 +274,7 @@ def _append(connection: sqlite3.Connection, record: Record, number: int, seq: in
     row = (number, seq, record.event.value, data)
     event_id = connection.execute(_INSERT_EVENT, row).lastrowid
     assert event_id is not None
-    event = Event(event_id, record.event, record.job.id, seq, data)
+    event = Event(event_id, record.event, record.job.id, seq, data, record.job.tenant)
     delivery = rows.message(record.job, event)
     if delivery:
         due_us = rows.microseconds(delivery.due_at)
@@ -273,13 +301,29 @@ def _listed(connection: sqlite3.Connection, listing: Listing) -> Sequence[Job]:
         created_at, job_id = listing.behind
         bounds.append((rows.microseconds(created_at), job_id))
     place = (after_us, *min(bounds), listing.limit)
-    # State by state, so that each is read from an index, and no more of it than wanted.
+    # Tenant by tenant and state by state, so that each is read from an index, and no more of it
+    # than wanted.
     parts = [
-        connection.execute(_LISTED_IN, (listing.tenant, state.value, *place)).fetchall()
-        for state in frozenset(listing.states)
-    ] or [connection.execute(_LISTED, (listing.tenant, *place)).fetchall()]
+        part
+        for tenant in _tenants(connection, listing.tenant)
+        for part in _listed_of(connection, tenant, listing.states, place)
+    ]
     found = sorted((row for part in parts for row in part), reverse=True)
     return rows.read_jobs(connection, [number for *_, number in found[: listing.limit]])
+
+
+def _tenants(connection: sqlite3.Connection, tenant: str | None) -> Sequence[str]:
+    return [name for (name,) in connection.execute(_TENANTS)] if tenant is None else [tenant]
+
+
+def _listed_of(
+    connection: sqlite3.Connection, tenant: str, states: Collection[JobState], place: rows.Row
+) -> Iterator[Sequence[rows.Row]]:
+    """What is listed of one tenant, each state apart; `place` is what follows in the statements."""
+    for state in frozenset(states):
+        yield connection.execute(_LISTED_IN, (tenant, state.value, *place)).fetchall()
+    if not states:
+        yield connection.execute(_LISTED, (tenant, *place)).fetchall()
 
 
 def _keyed(connection: sqlite3.Connection, tenant: str, name: str) -> tuple[str, str] | None:
@@ -306,6 +350,18 @@ def _events(
     else:
         found = connection.execute(_EVENTS_OF, (rows.json_text(list(job_ids)), after, limit))
     # A statement that is left half read would keep its moment, and the log behind it.
+    with closing(found):
+        return batch_of(map(rows.event_of, found), limit, limit_bytes)
+
+
+def _events_for(
+    connection: sqlite3.Connection,
+    tenant: str,
+    ids: range,
+    limit: int,
+    limit_bytes: int | None,
+) -> Sequence[Event]:
+    found = connection.execute(_EVENTS_FOR, (ids.start, ids.stop, tenant, limit))
     with closing(found):
         return batch_of(map(rows.event_of, found), limit, limit_bytes)
 

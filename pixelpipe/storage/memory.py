@@ -14,11 +14,14 @@ from pixelpipe.jobs.batches import batch_of
 from pixelpipe.jobs.model import Blob, Event, Job, TaskState, Variant
 from pixelpipe.jobs.ports import Delivery, Keep, Listing
 from pixelpipe.jobs.records import (
+    MOST_POISONS,
     BlobMissingError,
+    Entry,
     Key,
     KeyTakenError,
     LostJobError,
     Outcome,
+    Poison,
     Record,
     RefusedError,
 )
@@ -61,9 +64,10 @@ class MemoryJournal:
         self._events: list[Event] = []
         self._last_id = 0
         self._released: set[str] = set()
+        self._poisons: dict[str, Poison] = {}
         self.deliveries: dict[str, Delivery] = {}
 
-    async def write(self, records: Sequence[Record]) -> Sequence[Outcome]:
+    async def write(self, records: Sequence[Entry]) -> Sequence[Outcome]:
         """Record steps; see the port."""
         return [self._outcome(record) for record in records]
 
@@ -112,6 +116,17 @@ class MemoryJournal:
         wanted = (e for e in later if job_ids is None or e.job_id in job_ids)
         return batch_of(wanted, limit, limit_bytes)
 
+    async def tenant_events(
+        self, tenant: str, ids: range, limit: int, limit_bytes: int | None = None
+    ) -> Sequence[Event]:
+        """Events of a tenant's jobs; see the port."""
+        wanted = (e for e in self._events if e.tenant == tenant and e.id in ids)
+        return batch_of(wanted, limit, limit_bytes)
+
+    async def poisons(self) -> Sequence[Poison]:
+        """Sources that were recorded as refused; see the port."""
+        return sorted(self._poisons.values(), key=_since)
+
     async def last_event_id(self) -> int:
         """The newest event's id; see the port."""
         return self._last_id
@@ -159,12 +174,21 @@ class MemoryJournal:
                 removed += 1
         return removed
 
-    def _outcome(self, record: Record) -> Outcome:
+    def _outcome(self, record: Entry) -> Outcome:
+        if isinstance(record, Poison):
+            self._remember(record)
+            return None
         try:
             kept = self._entered(record) if record.new else self._updated(record)
         except RefusedError as refusal:
             return refusal
         return self._append(kept, record) if record.event else None
+
+    def _remember(self, poison: Poison) -> None:
+        others = (other for sha, other in self._poisons.items() if sha != poison.sha256)
+        kept = [poison, *(other for other in others if other.until > poison.since)]
+        newest = sorted(kept, key=_since)[-MOST_POISONS:]
+        self._poisons = {each.sha256: each for each in newest if each.until > poison.since}
 
     def _entered(self, record: Record) -> _Kept:
         if record.key:
@@ -203,16 +227,16 @@ class MemoryJournal:
         kept.seq += 1
         self._last_id += 1
         data = numbered(record.data, kept.seq)
-        event = Event(self._last_id, record.event, kept.job.id, kept.seq, data)
+        event = Event(self._last_id, record.event, kept.job.id, kept.seq, data, kept.job.tenant)
         self._events.append(event)
         delivery = message(kept.job, event)
         if delivery:
             self.deliveries[delivery.id] = delivery
         return event
 
-    def _undeleted(self, tenant: str) -> Iterator[Job]:
+    def _undeleted(self, tenant: str | None) -> Iterator[Job]:
         jobs = (kept.job for kept in self._kept.values())
-        return (job for job in jobs if job.tenant == tenant and not job.deleted_at)
+        return (job for job in jobs if tenant in (None, job.tenant) and not job.deleted_at)
 
     def _referenced(self) -> dict[str, Blob]:
         return {sha: blob for kept in self._kept.values() for sha, blob in kept.blobs.items()}
@@ -261,6 +285,10 @@ class MemoryOutbox:
     async def close(self, delivery_id: str) -> None:
         """Forget a message; see the port."""
         self._deliveries.pop(delivery_id, None)
+
+
+def _since(poison: Poison) -> tuple[datetime, str]:
+    return poison.since, poison.sha256
 
 
 def _check_key(key: Key, other: _Kept) -> None:

@@ -252,6 +252,6 @@ def _variant(row: Row) -> Variant:
 
 
 def event_of(row: Row) -> Event:
-    """The event of a row of id, type, job's id, seq, data."""
-    event_id, kind, job_id, seq, data = row
-    return Event(event_id, EventType(kind), job_id, seq, data)
+    """The event of a row of id, type, job's id, seq, data, tenant."""
+    event_id, kind, job_id, seq, data, tenant = row
+    return Event(event_id, EventType(kind), job_id, seq, data, tenant)

@@ -136,14 +136,32 @@ _FIRST = (
 )
 
 
+_POISONS = (
+    """
+    CREATE TABLE poisons (
+        sha256 TEXT PRIMARY KEY,
+        since_us INTEGER NOT NULL,
+        until_us INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX poisons_since ON poisons (since_us)",
+    "CREATE INDEX poisons_until ON poisons (until_us)",
+)
+
+
 def _create(connection: sqlite3.Connection) -> None:
     for statement in _FIRST:
         connection.execute(statement)
 
 
+def _add_poisons(connection: sqlite3.Connection) -> None:
+    for statement in _POISONS:
+        connection.execute(statement)
+
+
 # From each version to the next, from 0, the empty database, on. What stands here once released
 # is never changed.
-MIGRATIONS: Sequence[Migration] = (_create,)
+MIGRATIONS: Sequence[Migration] = (_create, _add_poisons)
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -120,6 +120,22 @@ async def test_nothing_is_stored_under_the_digest_of_other_bytes(blobs: FileBlob
         await blobs.put(SHA256, memoryview(b"other bytes"))
 
 
+async def test_bytes_that_change_while_they_are_stored_are_not_stored(
+    blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, real = bytearray(CONTENT), hashlib.sha256
+
+    def hashed(data: bytes = b"") -> "hashlib._Hash":
+        found = real(bytes(data))
+        content[:] = bytes(len(content))
+        return found
+
+    monkeypatch.setattr(hashlib, "sha256", hashed)
+    with pytest.raises(WrongDigestError):
+        await blobs.put(SHA256, memoryview(content))
+    assert not await asyncio.to_thread(blobs.path(SHA256).exists)
+
+
 async def test_a_blob_that_is_not_there_is_an_error(blobs: FileBlobs) -> None:
     with pytest.raises(StorageFailedError):
         await blobs.read_into(SHA256, memoryview(bytearray(1)))

@@ -12,7 +12,7 @@ import pytest
 from pixelpipe.formats.registry import Format
 from pixelpipe.jobs.model import Blob, Cache, Event, EventType, JobState, TaskState
 from pixelpipe.jobs.ports import Listing
-from pixelpipe.jobs.records import BlobMissingError, Key, KeyTakenError, LostJobError
+from pixelpipe.jobs.records import BlobMissingError, Key, KeyTakenError, LostJobError, Poison
 from pixelpipe.recipes.task import Canvas, QuadBlur
 from tests.journals import (
     SOURCE,
@@ -368,6 +368,44 @@ async def test_a_job_that_is_tried_again_has_not_ended(stock: Stock) -> None:
     event = await stock.record(end(job, 3))
     assert event.seq == 4
     assert (await stock.get("a")).ended_at == at(3)
+
+
+# Sources that are refused
+
+
+def _poison(name: str, since_s: float, for_s: float = 100) -> Poison:
+    return Poison(name, at(since_s), at(since_s + for_s))
+
+
+async def test_keeps_sources_that_are_refused_the_newest_last(stock: Stock) -> None:
+    job = make_job("a")
+    first, second = _poison("one", 1), _poison("two", 2)
+    refused, entered = await stock.write(second, entry(job))
+    assert refused is None
+    assert isinstance(entered, Event)
+    await stock.write(first)
+    assert await stock.journal.poisons() == [first, second]
+
+
+async def test_a_source_that_is_refused_again_is_refused_for_as_long_again(stock: Stock) -> None:
+    other, again = _poison("other", 2), _poison("bad", 3)
+    await stock.write(_poison("bad", 1), other, again)
+    assert await stock.journal.poisons() == [other, again]
+
+
+async def test_forgets_sources_whose_time_is_over_when_another_is_refused(stock: Stock) -> None:
+    later = _poison("later", 10)
+    await stock.write(_poison("short", 1, 9), _poison("long", 1, 10), later)
+    assert await stock.journal.poisons() == [_poison("long", 1, 10), later]
+
+
+async def test_of_too_many_refused_sources_the_newest_are_kept(
+    stock: Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("memory", "poisons"):
+        monkeypatch.setattr(f"pixelpipe.storage.{place}.MOST_POISONS", 2)
+    await stock.write(*(_poison(name, second) for second, name in enumerate("abcd")))
+    assert await stock.journal.poisons() == [_poison("c", 2), _poison("d", 3)]
 
 
 # Listing

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
@@ -11,7 +11,8 @@ import pytest_asyncio
 
 from pixelpipe.engine.attempts import Attempts
 from pixelpipe.engine.engine import Engine
-from pixelpipe.errors import WorkerCrashedError
+from pixelpipe.engine.work import Encoded
+from pixelpipe.errors import WorkerCrashedError, WrongDigestError
 from tests.faults.engine_alone import NotingSink, engine_alone, make_order, until
 from tests.faults.fault_workers import CRASH_WIDTH, HANG_ONCE_WIDTH
 from tests.photographs import photo_jpeg
@@ -94,6 +95,35 @@ async def test_an_order_without_its_source_in_memory_reads_it(engine: Engine) ->
     await engine.run(replace(order, source=None, load=load), sink)
     assert sink.told[-1] == "0 made"
     assert not engine.arena.leases
+
+
+class LateJudge(NotingSink):
+    """Finds out that a worker lied when that is dead and buried.
+
+    Args:
+        buried: Whether it is.
+    """
+
+    def __init__(self, buried: Callable[[], bool]) -> None:
+        super().__init__()
+        self._buried = buried
+        self._believes = False
+
+    async def task_made(self, index: int, encoded: Encoded) -> None:
+        if not self._believes:
+            self._believes = True
+            await until(self._buried)
+            raise WrongDigestError("it lied")
+        await super().task_made(index, encoded)
+
+
+async def test_a_worker_that_lied_may_be_dead_when_that_comes_out(engine: Engine) -> None:
+    (liar,) = engine.pool.workers
+    sink = LateJudge(lambda: liar not in engine.pool.workers)
+    await engine.run(await make_order(engine, "after-once"), sink)
+    (successor,) = engine.pool.workers
+    assert sink.told[-3:] == ["0 retrying: 1 strikes", "0 started: 2", "0 made"]
+    assert successor.verdict is None
 
 
 async def test_a_flood_of_one_client_does_not_keep_another_waiting(engine: Engine) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.photographs import photo_jpeg, unlike
-from tests.processes import alive, descendants
+from tests.processes import alive, command_line, descendants
 
 HERE = Path(__file__).parent
 PATIENCE_S = 60.0
@@ -74,9 +74,16 @@ def _is_running(job_url: str) -> bool:
     return bool(job["variants"][0]["state"] == "running")
 
 
+def _kill_tracker(family: set[int]) -> None:
+    """Kill the process that would remove what the server leaves."""
+    (tracker,) = {pid for pid in family if b"resource_tracker" in command_line(pid)}
+    os.kill(tracker, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("tracked", [True, False])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_server_that_ends_during_hanging_tasks_leaves_nothing(
-    server: tuple[subprocess.Popen[str], str], number: signal.Signals
+    server: tuple[subprocess.Popen[str], str], number: signal.Signals, *, tracked: bool
 ) -> None:
     process, url = server
     for job_url in [_submit_hanging_job(url) for _ in range(WORKERS)]:
@@ -85,6 +92,8 @@ def test_a_server_that_ends_during_hanging_tasks_leaves_nothing(
     segments = _segments(family)
     assert len(family) == 2 + WORKERS  # with the resource tracker and the forkserver
     assert len(segments) == 1
+    if not tracked:
+        _kill_tracker(family)
     if number is signal.SIGTERM:
         process.send_signal(signal.SIGTERM)  # drains; the second ends it at once
     process.send_signal(number)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -25,10 +26,6 @@ def arena() -> Iterator[Arena]:
     for lease in arena.leases:
         lease.release()
     arena.close()
-
-
-def _backed_bytes(arena: Arena) -> int:
-    return Path(f"/dev/shm/{arena.name}").stat().st_blocks * 512
 
 
 async def test_leases_are_whole_pages_from_the_bottom(arena: Arena) -> None:
@@ -82,9 +79,9 @@ async def test_views_stay_inside_the_lease(arena: Arena) -> None:
 async def test_pages_are_reserved_before_they_are_touched(arena: Arena) -> None:
     lease = arena.work.take(MIB)
     assert lease is not None
-    before = _backed_bytes(arena)
+    before = arena.backed_bytes
     await arena.work.back(lease)
-    assert _backed_bytes(arena) - before == MIB
+    assert arena.backed_bytes - before == MIB
 
 
 async def test_a_full_system_is_an_error_and_not_a_signal(
@@ -108,9 +105,9 @@ async def test_idle_pages_go_back_to_the_system_and_used_ones_stay(arena: Arena)
     low.view()[:4] = b"kept"
     high.release()
     await arena.trim(keep_bytes=0)  # the use of before still counts
-    assert _backed_bytes(arena) > 2 * MIB
+    assert arena.backed_bytes > 2 * MIB
     await arena.trim(keep_bytes=0)
-    assert _backed_bytes(arena) <= 2 * PAGE_BYTES
+    assert arena.backed_bytes <= 2 * PAGE_BYTES
     assert bytes(low.view(0, 4)) == b"kept"
     again = arena.work.take(2 * MIB)
     assert again is not None
@@ -125,7 +122,7 @@ async def test_some_idle_pages_are_kept_warm(arena: Arena) -> None:
     lease.release()
     for _ in range(2):
         await arena.trim(keep_bytes=MIB)
-    assert _backed_bytes(arena) == MIB
+    assert arena.backed_bytes == MIB
 
 
 async def test_room_can_be_leased_while_idle_pages_are_given_back(
@@ -157,17 +154,92 @@ async def test_waiters_hear_of_room(arena: Arena) -> None:
     assert heard == [arena.work]
 
 
-def test_a_lease_left_at_the_end_is_an_error_and_the_segment_goes_all_the_same() -> None:
+async def test_pages_below_a_lease_that_is_kept_for_long_are_given_back(arena: Arena) -> None:
+    low, high = arena.work.take(2 * MIB), arena.work.take(PAGE_BYTES)
+    assert low is not None
+    assert high is not None
+    for lease in (low, high):
+        await arena.work.back(lease)
+    high.view()[:4] = b"kept"
+    low.release()
+    for _ in range(2):
+        await arena.trim(keep_bytes=0)
+    assert arena.backed_bytes == PAGE_BYTES
+    assert bytes(high.view(0, 4)) == b"kept"
+
+
+async def test_pages_that_were_used_since_the_last_time_are_kept(arena: Arena) -> None:
+    first, second = arena.work.take(MIB), arena.work.take(MIB)
+    for lease in (first, second):
+        assert lease is not None
+        await arena.work.back(lease)
+        lease.release()
+    await arena.trim(keep_bytes=0)
+    again = arena.work.take(MIB)
+    assert again is not None
+    again.release()
+    await arena.trim(keep_bytes=0)
+    assert arena.backed_bytes == MIB
+
+
+async def test_pages_that_were_given_back_are_there_again_for_the_next_lease(arena: Arena) -> None:
+    whole = arena.work.take(3 * MIB)
+    assert whole is not None
+    await arena.work.back(whole)
+    whole.release()
+    for _ in range(2):
+        await arena.trim(keep_bytes=0)
+    assert arena.backed_bytes == 0
+    leases = [arena.work.take(MIB) for _ in range(3)]
+    for lease in leases:
+        assert lease is not None
+        await arena.work.back(lease)
+    assert arena.backed_bytes == 3 * MIB
+
+
+async def test_pages_for_somebody_who_has_gone_are_known(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(*place: int) -> None:
+        asked.set()
+        go_on.wait(60)
+        fallocate(*place)
+
+    fallocate = os.posix_fallocate
+    monkeypatch.setattr(os, "posix_fallocate", slow)
+    lease = arena.work.take(2 * MIB)  # more than is filled at once
+    assert lease is not None
+    backing = asyncio.create_task(arena.work.back(lease))
+    await asyncio.to_thread(asked.wait, 60)
+    backing.cancel()
+    await asyncio.wait({backing})
+    lease.release()
+    go_on.set()
+    monkeypatch.undo()
+    async with asyncio.timeout(60):
+        while arena.work._holes.within(0, arena.size) == [(MIB, arena.size)]:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    for _ in range(2):
+        await arena.trim(keep_bytes=0)
+    assert arena.backed_bytes == 0
+
+
+def test_a_lease_left_at_the_end_is_an_error() -> None:
     arena = Arena(MIB, MIB // 4)
     assert arena.work.take(1) is not None
     with pytest.raises(LeaseLeakError):
         arena.close()
+
+
+def test_nobody_finds_the_segment_by_its_name(arena: Arena) -> None:
     assert not Path(f"/dev/shm/{arena.name}").exists()
     with pytest.raises(FileNotFoundError):
         SharedMemory(arena.name)
 
 
-def test_who_removes_the_segment_of_a_killed_server_is_there_before_the_segment() -> None:
+def test_who_removes_the_segment_of_a_server_that_dies_while_it_makes_it_is_there_before() -> None:
     program = """
 from multiprocessing import resource_tracker
 from pixelpipe.engine import arena

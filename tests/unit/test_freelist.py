@@ -1,9 +1,12 @@
 """First fit, joining, growing."""
 
+from collections.abc import Iterator
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelpipe.engine.freelist import FreeList
+from pixelpipe.engine.spans import Spans
 
 
 def test_takes_the_lowest_range_that_fits() -> None:
@@ -36,7 +39,7 @@ def test_extends_only_into_free_room() -> None:
     free = FreeList(0, 100)
     free.take(10)
     assert free.extend(10, 20)
-    assert free.top == 30
+    assert free.within(0, 100) == [(30, 100)]
     assert free.take(10) == 30
     assert not free.extend(30, 1)
 
@@ -54,6 +57,15 @@ def test_takes_a_range_only_if_all_of_it_is_free() -> None:
     assert free.take(60) == 40
 
 
+def _gaps(taken: Spans) -> Iterator[tuple[int, int]]:
+    """What of [0, 128) is not taken."""
+    end = 0
+    for span in taken:
+        yield end, span[0]
+        end = span[1]
+    yield end, 128
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=60))
 def test_never_hands_out_a_byte_twice_and_loses_none(steps: list[tuple[bool, int]]) -> None:
     free = FreeList(0, 128)
@@ -68,7 +80,8 @@ def test_never_hands_out_a_byte_twice_and_loses_none(steps: list[tuple[bool, int
                 used.append((start, number))
         elif used:
             free.give(*used.pop(number % len(used)))
-        assert free.top == max((s + n for s, n in used), default=0)
+        taken = Spans((s, s + n) for s, n in used)
+        assert free.within(0, 128) == [gap for gap in _gaps(taken) if gap[0] < gap[1]]
     for start, size in used:
         free.give(start, size)
     assert free.take(128) == 0

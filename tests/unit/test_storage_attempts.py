@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from pixelpipe.errors import PoisonedSourceError, StorageFailedError, StorageFul
 from pixelpipe.jobs import patience
 from pixelpipe.jobs.patience import STORE_ATTEMPTS, put_patiently, put_when_room
 from pixelpipe.jobs.poison import PoisonList
+from pixelpipe.jobs.records import Poison
 from pixelpipe.storage.blobs import FileBlobs
 from pixelpipe.storage.space import Space
 
@@ -76,22 +77,66 @@ async def test_what_does_not_fit_is_tried_ever_more_rarely(
     assert set(pauses[6:]) == {(15, 30)}
 
 
-def test_a_remembered_source_is_refused_until_its_time_is_over(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    poison = PoisonList(60)
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2030, 1, 2, tzinfo=UTC)
+        self.recorded: list[Poison] = []
+
+    def later(self, seconds: float) -> datetime:
+        return self.now + timedelta(seconds=seconds)
+
+    def poisons(self, for_s: float) -> PoisonList:
+        """A list by this clock."""
+        return PoisonList(for_s, self.recorded.append, lambda: self.now)
+
+
+def test_a_remembered_source_is_refused_until_its_time_is_over() -> None:
+    clock = Clock()
+    poison = clock.poisons(60)
     poison.remember("bad")
     poison.check("good")
     with pytest.raises(PoisonedSourceError, match="60 more seconds"):
         poison.check("bad")
-    later = time.monotonic() + 61
-    monkeypatch.setattr(time, "monotonic", lambda: later)
+    clock.now = clock.later(61)
     poison.check("bad")
 
 
+def test_a_remembered_source_is_recorded_and_refused_after_the_next_start() -> None:
+    clock = Clock()
+    clock.poisons(60).remember("bad")
+    assert clock.recorded == [Poison("bad", clock.now, clock.later(60))]
+    after = clock.poisons(60)
+    after.load(clock.recorded)
+    clock.now = clock.later(59)
+    with pytest.raises(PoisonedSourceError):
+        after.check("bad")
+    clock.now = clock.later(1)
+    after.check("bad")
+
+
+def test_a_source_is_refused_for_no_longer_than_is_set_now() -> None:
+    clock = Clock()
+    shorter, never = clock.poisons(10), clock.poisons(0)
+    for poison in (shorter, never):
+        poison.load([Poison("bad", clock.now, clock.later(3600))])
+    never.check("bad")
+    with pytest.raises(PoisonedSourceError, match="10 more seconds"):
+        shorter.check("bad")
+
+
+def test_without_a_time_nothing_is_remembered_and_any_time_can_be_set() -> None:
+    clock = Clock()
+    clock.poisons(0).remember("bad")
+    assert clock.recorded == []
+    clock.poisons(1e300).remember("bad")
+    assert clock.recorded[0].until.year > 2070
+
+
 def test_no_more_than_so_many_sources_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pixelpipe.jobs.poison._MOST", 2)
-    poison = PoisonList(60)
+    monkeypatch.setattr("pixelpipe.jobs.poison.MOST_POISONS", 2)
+    poison = Clock().poisons(60)
     for digest in ("first", "second", "third"):
         poison.remember(digest)
     poison.check("first")

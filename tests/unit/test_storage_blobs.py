@@ -200,9 +200,9 @@ async def test_room_that_comes_free_while_a_blob_is_written_is_not_taken(
 ) -> None:
     really = blobs_module._write_synced
 
-    def write_as_the_reserve_goes(path: Path, content: memoryview) -> None:
+    def write_as_the_reserve_goes(path: Path, content: memoryview) -> str:
         assert space.exhausted()
-        really(path, content)
+        return really(path, content)
 
     monkeypatch.setattr(blobs_module, "_write_synced", write_as_the_reserve_goes)
     with pytest.raises(StorageFullError):
@@ -236,9 +236,9 @@ async def test_a_blob_that_waits_for_room_is_not_written_over_and_over(
     await space.start()
     really, attempts = blobs_module._write_synced, list[Path]()
 
-    def write(path: Path, part: memoryview) -> None:
+    def write(path: Path, part: memoryview) -> str:
         attempts.append(path)
-        really(path, part)
+        return really(path, part)
 
     monkeypatch.setattr(blobs_module, "_write_synced", write)
     filler = disk / "filler"

@@ -11,6 +11,7 @@ import pytest_asyncio
 from structlog.testing import capture_logs
 
 from pixelpipe.jobs.model import Job
+from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.retention import Retention
 from tests.jobs.house import FORGET, KEEP, House, open_house
 
@@ -26,7 +27,7 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def _made(house: House) -> Job:
     job = await house.submit(32)
     await house.finish(job)
-    return await house.service.get(job.id)
+    return await house.service.get(job.id, EVERYBODYS)
 
 
 def _there(house: House, job: Job) -> bool:
@@ -43,7 +44,7 @@ async def test_a_reader_who_begins_while_a_sweep_runs_keeps_what_is_deleted_then
     sweeping = asyncio.create_task(house.look_after())
     await house.gates.arrival("sweep in")  # It has been decided to sweep, and nothing is gone yet.
     with house.service.reading(job):
-        await house.service.delete(job.id)
+        await house.service.delete(job.id, EVERYBODYS)
         house.gates.open()
         await sweeping
         assert await asyncio.to_thread(_there, house, job)
@@ -68,7 +69,7 @@ async def test_a_suspect_that_is_read_during_the_sweep_is_swept_by_a_later_one(
     house: House,
 ) -> None:
     job = await _made(house)
-    await house.service.delete(job.id)
+    await house.service.delete(job.id, EVERYBODYS)
     await house.look_after()
     await house.gates.settled()  # The service itself looks after what was deleted, too.
     (variant,) = job.variants
@@ -99,7 +100,7 @@ async def test_jobs_may_be_kept_for_ever(house: House, forever_s: float) -> None
 
 async def test_a_defect_ends_neither_the_round_nor_those_to_come(house: House) -> None:
     job = await _made(house)
-    await house.service.delete(job.id)
+    await house.service.delete(job.id, EVERYBODYS)
     # No time is so long ago.
     limits = replace(KEEP, retention_s=float("nan"), every_s=0.01)
     retention = Retention(house.service._stores, limits, house.service._retention._live)
