@@ -17,6 +17,7 @@ from pixelpipe.errors import (
     WorkerLostError,
 )
 from pixelpipe.jobs.model import RETRYABLE, Blob, EventType, Job, JobState, TaskState
+from pixelpipe.jobs.reach import EVERYBODYS, Reach
 from pixelpipe.jobs.records import RefusedError
 from pixelpipe.jobs.runner import Runner
 from pixelpipe.jobs.stores import Stores
@@ -37,18 +38,19 @@ class Lifecycle:
         self._runner = runner
         self._retries: set[asyncio.Task[Job]] = set()
 
-    async def get(self, job_id: str) -> Job:
+    async def get(self, job_id: str, reach: Reach) -> Job:
         """The job; see `JobService.get`."""
         job = self._runner.find(job_id) or await self._stores.journal.get(job_id)
-        if job is None:
+        # Not even that it exists is anybody else's business.
+        if job is None or not reach.covers(job.tenant):
             raise JobNotFoundError("There is no job of that id.")
         return job
 
-    async def retry(self, job_id: str) -> Job:
+    async def retry(self, job_id: str, reach: Reach) -> Job:
         """Take failed variants back to the queue; see `JobService.retry`."""
         # In a task of its own: were the client to go now, the journal would have a job in its
         # queue that nobody runs.
-        task = asyncio.create_task(self._retry_in_turn(job_id))
+        task = asyncio.create_task(self._retry_in_turn(job_id, reach))
         self._retries.add(task)
         task.add_done_callback(self._retried)
         return await asyncio.shield(task)
@@ -58,13 +60,13 @@ class Lifecycle:
         if not task.cancelled():
             task.exception()  # The client who would have been told may be gone.
 
-    async def _retry_in_turn(self, job_id: str) -> Job:
+    async def _retry_in_turn(self, job_id: str, reach: Reach) -> Job:
         # Who looked at the job before another retry took it up knows it as it is no longer.
         async with self._stores.turns.of(job_id):
-            return await self._retry(job_id)
+            return await self._retry(job_id, reach)
 
-    async def _retry(self, job_id: str) -> Job:
-        job = await self.get(job_id)
+    async def _retry(self, job_id: str, reach: Reach) -> Job:
+        job = await self.get(job_id, reach)
         if job.deleted_at is not None:
             raise JobGoneError("The job was deleted; there is nothing to try again.")
         await self._check_retry(job)
@@ -89,7 +91,7 @@ class Lifecycle:
         self._stores.poison.check(job.source.sha256)
         source = job.source
         if not await self._stores.blobs.intact(Blob(source.sha256, source.size_bytes)):
-            if (await self.get(job.id)).deleted_at is not None:
+            if (await self.get(job.id, EVERYBODYS)).deleted_at is not None:
                 raise JobGoneError("The job was deleted before it could be tried again.")
             raise StorageFailedError("The job's source was lost; upload it again.")
         tasks = tuple(v.task for v in job.variants if v.state is TaskState.FAILED)
@@ -97,8 +99,9 @@ class Lifecycle:
         entering = self._runner.outside(job.client)
         self._engine.check(planned, source.size_bytes, client=job.client, entering=entering)
 
-    async def delete(self, job_id: str) -> Job | None:
+    async def delete(self, job_id: str, reach: Reach) -> Job | None:
         """Cancel or remove; see `JobService.delete`."""
+        await self.get(job_id, reach)
         live = self._runner.find(job_id)
         if live is not None:
             cancelled = not live.ended
@@ -108,12 +111,12 @@ class Lifecycle:
                 return live
         if await self._stores.journal.bury(job_id, datetime.now(UTC)):
             return None
-        job = await self.get(job_id)
+        job = await self.get(job_id, reach)
         if job.deleted_at is not None:
             return None
         if self._runner.is_live(job_id):
             if live is None:  # It was taken up again meanwhile.
-                return await self.delete(job_id)
+                return await self.delete(job_id, reach)
             raise StorageFailedError("The job's end cannot be recorded yet; try again.")
         raise ShuttingDownError("The job has not ended, and the server is shutting down.")
 

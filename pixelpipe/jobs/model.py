@@ -255,6 +255,7 @@ class Event:
         job_id: Whose it is.
         seq: Its number among the job's own events, from 1 without a gap.
         data: The JSON document that clients get, in UTF-8.
+        tenant: Whose the job is.
     """
 
     id: int
@@ -262,6 +263,7 @@ class Event:
     job_id: str
     seq: int
     data: bytes
+    tenant: str = ""
 
     @property
     def terminal(self) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pixelpipe.jobs.model import Blob, Event, Job, JobState
-from pixelpipe.jobs.records import Outcome, Record
+from pixelpipe.jobs.records import Entry, Outcome, Poison
 
 # Whether what has this id or digest is in use, and stays. It is asked right before each removal,
 # perhaps in another thread: what comes into use while others are removed is not removed.
@@ -65,7 +65,7 @@ class Listing:
     """Which jobs to list, newest first; deleted ones are not.
 
     Attributes:
-        tenant: Whose.
+        tenant: Whose; None for everybody's.
         states: Only those in one of these states; empty for any.
         created_after: Only those created after this.
         created_before: Only those created before this.
@@ -73,7 +73,7 @@ class Listing:
         limit: At most so many.
     """
 
-    tenant: str
+    tenant: str | None
     states: Collection[JobState] = ()
     created_after: datetime | None = None
     created_before: datetime | None = None
@@ -88,8 +88,11 @@ class Journal(Protocol):
     source, its completed variants) are kept for as long as it is neither deleted nor removed.
     """
 
-    async def write(self, records: Sequence[Record]) -> Sequence[Outcome]:
+    async def write(self, records: Sequence[Entry]) -> Sequence[Outcome]:
         """Record steps, in this order, in one transaction; on return they survive a crash.
+
+        Of sources that are refused, only the newest MOST_POISONS are kept, and none whose time
+        was over when another was recorded.
 
         Returns:
             For each record its event, or None if it has none; or why it was refused
@@ -129,6 +132,17 @@ class Journal(Protocol):
         At most `limit`, and with `limit_bytes` no more than have so many bytes of data together;
         but at least one, if there is one.
         """
+
+    async def tenant_events(
+        self, tenant: str, ids: range, limit: int, limit_bytes: int | None = None
+    ) -> Sequence[Event]:
+        """The first events of the tenant's jobs with an id among `ids`; bounded as in `events`.
+
+        What it costs is bounded by how many `ids` there are, whosever they are.
+        """
+
+    async def poisons(self) -> Sequence[Poison]:
+        """Sources that were recorded as refused, the one that was last at the end."""
 
     async def last_event_id(self) -> int:
         """The newest event's id, even if it was removed since; 0 when there was none."""

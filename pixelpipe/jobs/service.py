@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from pixelpipe.engine.admission import Standing
 from pixelpipe.engine.engine import Engine
 from pixelpipe.engine.uploads import Upload
 from pixelpipe.jobs.feed import Feed
@@ -16,12 +17,13 @@ from pixelpipe.jobs.lifecycle import Lifecycle
 from pixelpipe.jobs.model import Event, Job, Variant
 from pixelpipe.jobs.poison import PoisonList
 from pixelpipe.jobs.ports import Listing, Storage
+from pixelpipe.jobs.reach import Reach
 from pixelpipe.jobs.recorder import Recorder
 from pixelpipe.jobs.restoring import Restorer
 from pixelpipe.jobs.retention import Retention, RetentionLimits
 from pixelpipe.jobs.runner import Runner
 from pixelpipe.jobs.stores import Stores
-from pixelpipe.jobs.submission import Rendered, SourceLimits, Submission
+from pixelpipe.jobs.submission import Rendered, Sender, SourceLimits, Submission
 from pixelpipe.jobs.transforms import Transforms
 
 _log = structlog.get_logger(__name__)
@@ -35,7 +37,7 @@ class JobService:
         storage: Where jobs and their bytes are kept.
         limits: What sources and variants may be.
         retention: How long and how much is kept.
-        poison: Sources that are refused.
+        poison_s: Seconds for which a source that crashed the decoder is refused.
         on_message: Called when a message for somebody's webhook may be in the outbox.
     """
 
@@ -46,7 +48,7 @@ class JobService:
         *,
         limits: SourceLimits,
         retention: RetentionLimits,
-        poison: PoisonList,
+        poison_s: float,
         on_message: Callable[[], None],
     ) -> None:
         self._feed = Feed(storage.journal, self._is_live)
@@ -56,7 +58,7 @@ class JobService:
             blobs=storage.blobs,
             space=storage.space,
             recorder=self._recorder,
-            poison=poison,
+            poison=PoisonList(poison_s, self._recorder.poison),
         )
         self._on_message = on_message
         self._runner = Runner(engine, self._stores, self._job_ended)
@@ -90,6 +92,8 @@ class JobService:
         Raises:
             StorageFailedError: The journal cannot be read or written.
         """
+        # First: an unfinished job may be of a source that is known by now.
+        self._stores.poison.load(await self._stores.journal.poisons())
         jobs = await self._lifecycle.recover()
         self._recorder.insist()
         self._stores.suspects.update(stored)
@@ -98,7 +102,7 @@ class JobService:
             _log.info("unfinished jobs were taken up again", jobs=jobs)
 
     def receive(
-        self, declared_bytes: int | None, *, stored: bool = True
+        self, declared_bytes: int | None, *, stored: bool = True, sender: Sender | None = None
     ) -> AbstractAsyncContextManager[Upload]:
         """Room for an upload of so many bytes, or of an unknown number.
 
@@ -107,15 +111,21 @@ class JobService:
         Args:
             declared_bytes: How many there will be, if that is known.
             stored: Whether the upload is to be stored.
+            sender: Who sends it; the upload has a place in the queue then, from now on.
 
-        Raises:
+        Raises (on entering):
             ShuttingDownError: The service is draining.
             StorageFullError: It is to be stored, and there is no room.
-            UploadTooLargeError: On entering: more than `max_upload_bytes`, or than the arena has
+            QueueFullError: Too many jobs of the sender's wait.
+            UploadTooLargeError: More than `max_upload_bytes`, or than the arena has
                 for uploads.
-            MemoryFullError: On entering: no room at this moment.
+            MemoryFullError: No room at this moment.
         """
-        return self._intake.receive(declared_bytes, stored=stored)
+        return self._intake.receive(declared_bytes, stored=stored, sender=sender)
+
+    def standing(self, client: str) -> Standing:
+        """How many more jobs the client may send in at this moment."""
+        return self._intake.standing(client)
 
     async def accept(self, submission: Submission) -> Job:
         """Probe, plan, store the source, and queue the job; on return it is acknowledged.
@@ -144,59 +154,62 @@ class JobService:
         """
         return await self._transforms.transform(submission)
 
-    async def get(self, job_id: str) -> Job:
+    async def get(self, job_id: str, reach: Reach) -> Job:
         """The job, also one that was deleted lately.
 
         Raises:
-            JobNotFoundError: There is none of that id.
+            JobNotFoundError: There is none of that id within reach.
         """
-        return await self._lifecycle.get(job_id)
+        return await self._lifecycle.get(job_id, reach)
 
     async def list(self, listing: Listing) -> Sequence[Job]:
         """Jobs, newest first; see `Listing`."""
         return await self._stores.journal.list(listing)
 
-    async def retry(self, job_id: str) -> Job:
+    async def retry(self, job_id: str, reach: Reach) -> Job:
         """Take the failed variants of a partial or failed job back to the queue.
 
         Raises:
-            JobNotFoundError: There is none of that id.
+            JobNotFoundError: There is none of that id within reach.
             JobGoneError: It was deleted.
             NotRetryableError: It is neither partial nor failed.
             PixelPipeError: It cannot run (PoisonedSourceError, StorageFailedError,
                 QueueFullError, ShuttingDownError).
         """
         self._intake.check_open()
-        return await self._lifecycle.retry(job_id)
+        return await self._lifecycle.retry(job_id, reach)
 
-    async def delete(self, job_id: str) -> Job | None:
+    async def delete(self, job_id: str, reach: Reach) -> Job | None:
         """Cancel an unfinished job, or remove one that has ended.
 
         Returns:
             The job if it was cancelled; None if it was removed, now or before.
 
         Raises:
-            JobNotFoundError: There is none of that id.
+            JobNotFoundError: There is none of that id within reach.
             ShuttingDownError: It is unfinished and waits for the next start.
         """
-        job = await self._lifecycle.delete(job_id)
+        job = await self._lifecycle.delete(job_id, reach)
         if job is None:
             self._retention.soon()
         return job
 
-    async def wait(self, job_id: str, timeout_s: float, *, cancel_left: bool = False) -> Job:
+    async def wait(
+        self, job_id: str, reach: Reach, timeout_s: float, *, cancel_left: bool = False
+    ) -> Job:
         """The job at its end, or as it stands when the time is up.
 
         Args:
             job_id: Which.
+            reach: Of who waits.
             timeout_s: For how long.
             cancel_left: Whether the job is cancelled when this call is, and nobody else waits
                 or was told of it.
 
         Raises:
-            JobNotFoundError: There is none of that id.
+            JobNotFoundError: There is none of that id within reach.
         """
-        job = await self.get(job_id)
+        job = await self.get(job_id, reach)
         try:
             await self._runner.wait(job_id, timeout_s)
         except asyncio.CancelledError:
@@ -214,13 +227,17 @@ class JobService:
         """The newest event's id; 0 when there is none."""
         return await self._stores.journal.last_event_id()
 
-    def follow(self, after: int, job_ids: Collection[str] | None) -> AsyncIterator[Sequence[Event]]:
+    def follow(
+        self, after: int, job_ids: Collection[str] | None, reach: Reach
+    ) -> AsyncIterator[Sequence[Event]]:
         """Events after `after`, in order, each once: first those recorded, then those to come.
+
+        Only those of jobs within reach.
 
         With `job_ids` it ends once all of those jobs have ended and their events are given;
         without, only with the service. Yields non-empty batches.
         """
-        return self._feed.follow(after, job_ids)
+        return self._feed.follow(after, job_ids, reach)
 
     def reading(self, job: Job) -> AbstractContextManager[None]:
         """Around the reading of a job's variants: they are not removed meanwhile."""

@@ -7,6 +7,7 @@ from pixelpipe.engine.uploads import Upload
 from pixelpipe.formats.registry import Format
 from pixelpipe.formats.source import SourceInfo
 from pixelpipe.jobs.model import Job, Source, Variant, new_job_id
+from pixelpipe.jobs.reach import EVERYBODYS, Reach
 from pixelpipe.jobs.records import Key
 from pixelpipe.jobs.reuse import reuse_key
 from pixelpipe.recipes.plan import Plan
@@ -22,10 +23,28 @@ class Caller:
     Attributes:
         tenant: Whose job it becomes; jobs, keys and stored variants are the tenant's own.
         client: Who shares the workers with the others, each client its fair part.
+        everybodys: Whether he may see and touch everybody's jobs.
     """
 
     tenant: str = ""
     client: str = ""
+    everybodys: bool = False
+
+    @property
+    def reach(self) -> Reach:
+        """Whose jobs he may see and touch."""
+        return EVERYBODYS if self.everybodys else Reach(self.tenant)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender(Caller):
+    """Who sends an upload, as is known before it is read.
+
+    Attributes:
+        key: Name of the key that a job may have been made with before.
+    """
+
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,8 +61,8 @@ def home(live_server: LiveServer) -> str:
 
 
 @pytest.fixture
-def page(home: str, browser: Browser, record: Record) -> Iterator[Page]:
-    """A recorded page, not yet anywhere, of a server that has no jobs, and has none afterwards."""
+def recorded_page(home: str, browser: Browser, record: Record) -> Iterator[Page]:
+    """A page, not yet anywhere, with a record of all it does."""
     page = browser.new_page(base_url=home, viewport={"width": 1280, "height": 900})
     page.set_default_timeout(60_000)
     page.add_init_script(_RECORD_VIOLATIONS)
@@ -70,8 +70,14 @@ def page(home: str, browser: Browser, record: Record) -> Iterator[Page]:
     page.on("pageerror", record.note_error)
     page.on("console", record.note_message)
     yield page
-    _remove_jobs(page)
     page.close()
+
+
+@pytest.fixture
+def page(recorded_page: Page) -> Iterator[Page]:
+    """A recorded page of a server that has no jobs, and has none afterwards."""
+    yield recorded_page
+    _remove_jobs(recorded_page)
 
 
 def _remove_jobs(page: Page) -> None:

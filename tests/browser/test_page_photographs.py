@@ -44,7 +44,7 @@ def test_ten_photographs_at_once_fill_every_tile(
     page: Page, live_server: LiveServer, record: Record, photographs: list[Path]
 ) -> None:
     headers = open_page(page)
-    assert "default-src 'self'" in headers["content-security-policy"]
+    assert "default-src 'none'" in headers["content-security-policy"]
     bundles = page.request.get("/api/presets").json()["presets"]
     (social,) = [preset["variants"] for preset in bundles if preset["name"] == "social"]
 

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, cast
 
-from pixelpipe.engine.arena import Lease, Region
+from pixelpipe.engine.arena import Lease
 from pixelpipe.engine.attempts import Attempts, Cause
 from pixelpipe.engine.engine import Engine
-from pixelpipe.engine.uploads import Upload
+from pixelpipe.engine.uploads import Upload, UploadRoom
 from pixelpipe.engine.work import Encoded, Nobody, Order, Sink
 from pixelpipe.errors import (
     DamagedImageError,
@@ -249,9 +249,9 @@ class FakeEngine:
     async def receive(self, declared_bytes: int | None) -> AsyncIterator[Upload]:
         """As `Engine.receive`."""
         lease = HeapLease(declared_bytes or _MOST_UPLOAD_BYTES, self.leases)
-        # The lease is large enough from the start, so the region is never asked.
-        region = cast("Region", None)
-        upload = Upload(region, cast("Lease", lease), _MOST_UPLOAD_BYTES)
+        # The lease is large enough from the start, so nobody is asked for more.
+        room = cast("UploadRoom", None)
+        upload = Upload(room, cast("Lease", lease), _MOST_UPLOAD_BYTES)
         try:
             yield upload
         finally:

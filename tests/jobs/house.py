@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from pixelpipe.jobs.model import Blob, Event, Job
-from pixelpipe.jobs.poison import PoisonList
 from pixelpipe.jobs.ports import Journal
+from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.records import Key
 from pixelpipe.jobs.retention import Retention, RetentionLimits
 from pixelpipe.jobs.service import JobService
@@ -151,9 +151,9 @@ class House:
 
     async def ended(self, job: Job) -> Job:
         """The job at its end."""
-        ended = await self.service.wait(job.id, PATIENCE_S)
+        ended = await self.service.wait(job.id, EVERYBODYS, PATIENCE_S)
         assert ended.ended
-        return await self.service.get(job.id)
+        return await self.service.get(job.id, EVERYBODYS)
 
     async def events(self, job: Job) -> list[Event]:
         """What the journal has of the job."""
@@ -193,7 +193,7 @@ class House:
             self,
             limits=SourceLimits(1_000_000, 10_000),
             retention=KEEP,
-            poison=PoisonList(_DAY_S),
+            poison_s=_DAY_S,
             on_message=self._on_message,
         )
 
@@ -248,7 +248,7 @@ async def story_in(house: House, job: Job) -> Story:
     """What the job's events tell; it has to be what the journal has and what clients get."""
     story = story_of(await house.events(job))
     assert story.shown == shown(await house.stored(job.id))
-    assert story.shown == shown(await house.service.get(job.id))
+    assert story.shown == shown(await house.service.get(job.id, EVERYBODYS))
     return story
 
 

@@ -5,12 +5,13 @@ import asyncio
 import pytest
 
 from pixelpipe.jobs.model import Job, JobState
+from pixelpipe.jobs.reach import EVERYBODYS
 from tests.jobs.house import House, key_of, passing, story_in
 from tests.property.job_model import Story
 
 
 async def _cancelled(house: House, job: Job) -> tuple[Job | None, Story]:
-    deleting = asyncio.create_task(house.service.delete(job.id))
+    deleting = asyncio.create_task(house.service.delete(job.id, EVERYBODYS))
     await house.gates.settled()
     house.gates.open()
     answer = await deleting
@@ -76,7 +77,7 @@ async def _until_ended(house: House, job: Job, place: str) -> None:
     house.gates.closed = {"write"}
     while True:
         waiting = await house.gates.arrival("write in")
-        if (await house.service.get(job.id)).ended:
+        if (await house.service.get(job.id, EVERYBODYS)).ended:
             break
         house.gates.go_on(waiting)
         await passing(house, "write out")
@@ -93,7 +94,7 @@ async def test_a_job_that_is_cancelled_while_it_is_accepted_is_cancelled(house: 
     await house.gates.arrival("write out")
     known = await house.journal.keyed(key.tenant, key.name)
     assert known
-    deleting = asyncio.create_task(house.service.delete(known[0]))
+    deleting = asyncio.create_task(house.service.delete(known[0], EVERYBODYS))
     await house.gates.settled()
     house.gates.open()
     job = await accepting

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from pixelpipe.errors import JobGoneError, KeyReusedError
+from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.submission import Caller
 from tests.jobs.house import FORGET, House, key_of, source_of, story_in
 
@@ -45,7 +46,7 @@ async def test_a_key_of_a_deleted_job_is_gone_and_free_again_once_it_is_forgotte
     key = key_of("k")
     job = await house.submit(32, key=key)
     await house.finish(job)
-    await house.service.delete(job.id)
+    await house.service.delete(job.id, EVERYBODYS)
     with pytest.raises(JobGoneError):
         await house.submit(32, key=key)
     await house.look_after(FORGET)

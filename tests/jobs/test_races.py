@@ -6,6 +6,7 @@ import pytest
 
 from pixelpipe.errors import JobGoneError, NotRetryableError, StorageFullError
 from pixelpipe.jobs.model import Job, JobState
+from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.retention import RetentionLimits
 from tests.jobs.house import EVICT, FORGET, House, passing, source_of, story_in
 
@@ -32,7 +33,7 @@ async def _deleted(house: House, *, made: bool = True) -> Job:
     job = await house.submit(32)
     if made:
         await house.finish(job)
-    await house.service.delete(job.id)
+    await house.service.delete(job.id, EVERYBODYS)
     await house.gates.arrival("sweep in")
     return job
 
@@ -86,7 +87,7 @@ async def test_a_variant_that_is_swept_before_it_is_reused_is_made_again(house: 
     house.gates.closed = {"intact out"}
     job = await house.submit(32)
     await house.gates.arrival("intact out")
-    await house.service.delete(first.id)
+    await house.service.delete(first.id, EVERYBODYS)
     await house.look_after()
     house.gates.open()
     await house.finish(job)
@@ -103,12 +104,12 @@ async def test_a_reused_variant_that_is_swept_while_its_job_is_cancelled_is_not_
     house.gates.closed = {"intact out"}
     job = await house.submit(32)
     await house.gates.arrival("intact out")
-    await house.service.delete(first.id)
+    await house.service.delete(first.id, EVERYBODYS)
     await house.look_after()
     house.gates.closed = {"write in"}
     await passing(house, "intact out")
     await house.gates.arrival("write in")
-    deleting = asyncio.create_task(house.service.delete(job.id))
+    deleting = asyncio.create_task(house.service.delete(job.id, EVERYBODYS))
     await house.gates.settled()
     house.gates.open()
     await deleting
@@ -129,7 +130,7 @@ async def test_a_variant_that_is_swept_while_its_job_is_cancelled_is_not_complet
     await house.gates.arrival("write in")
     await passing(house, "sweep in")
     await house.gates.settled()
-    deleting = asyncio.create_task(house.service.delete(job.id))
+    deleting = asyncio.create_task(house.service.delete(job.id, EVERYBODYS))
     await house.gates.settled()
     house.gates.open()
     await deleting
@@ -165,7 +166,7 @@ async def test_a_retry_whose_client_goes_is_carried_out_or_was_never_asked_for(
 ) -> None:
     job = await _failed(house, 32)
     house.gates.closed = {"write in"}
-    retrying = asyncio.create_task(house.service.retry(job.id))
+    retrying = asyncio.create_task(house.service.retry(job.id, EVERYBODYS))
     await house.gates.arrival("write in")
     retrying.cancel()
     await house.gates.settled()
@@ -178,9 +179,9 @@ async def test_a_retry_whose_client_goes_is_carried_out_or_was_never_asked_for(
 async def test_a_job_that_is_retried_while_it_is_deleted_is_cancelled(house: House) -> None:
     job = await _failed(house, 32)
     house.gates.closed = {"bury in"}
-    deleting = asyncio.create_task(house.service.delete(job.id))
+    deleting = asyncio.create_task(house.service.delete(job.id, EVERYBODYS))
     await house.gates.arrival("bury in")
-    await house.service.retry(job.id)
+    await house.service.retry(job.id, EVERYBODYS)
     await house.work(job)
     house.gates.open()
     await deleting
@@ -189,7 +190,7 @@ async def test_a_job_that_is_retried_while_it_is_deleted_is_cancelled(house: Hou
 
 async def test_of_two_retries_at_once_one_is_refused(house: House) -> None:
     job = await _failed(house, 32)
-    retries = [asyncio.create_task(house.service.retry(job.id)) for _ in range(2)]
+    retries = [asyncio.create_task(house.service.retry(job.id, EVERYBODYS)) for _ in range(2)]
     outcomes = await asyncio.gather(*retries, return_exceptions=True)
     assert sorted(isinstance(outcome, NotRetryableError) for outcome in outcomes) == [False, True]
     await house.finish(job)
@@ -207,7 +208,7 @@ async def test_a_job_that_goes_before_its_retry_is_recorded_is_gone(
     (place,) = house.gates.closed
     await house.gates.arrival(place)
     house.gates.closed = {"write in"}
-    retrying = asyncio.create_task(house.service.retry(job.id))
+    retrying = asyncio.create_task(house.service.retry(job.id, EVERYBODYS))
     await house.gates.arrival("write in")
     await passing(house, place)
     await removing
@@ -224,7 +225,7 @@ async def test_a_job_whose_retry_is_recorded_stays(house: House, limits: Retenti
     removing = asyncio.create_task(house.look_after(limits))
     (place,) = house.gates.closed
     await house.gates.arrival(place)
-    await house.service.retry(job.id)
+    await house.service.retry(job.id, EVERYBODYS)
     await passing(house, place)
     await removing
     await house.finish(job)
@@ -236,10 +237,10 @@ async def test_a_retry_that_has_looked_before_another_one_ended_the_job_is_refus
 ) -> None:
     job = await _failed(house, 32)
     house.gates.closed = {"intact out"}
-    late = asyncio.create_task(house.service.retry(job.id))
+    late = asyncio.create_task(house.service.retry(job.id, EVERYBODYS))
     held = await house.gates.arrival("intact out")
     house.gates.closed = set()
-    early = asyncio.create_task(house.service.retry(job.id))
+    early = asyncio.create_task(house.service.retry(job.id, EVERYBODYS))
     await house.gates.settled()
     if house.engine.works:
         await house.finish(job)

@@ -6,6 +6,7 @@ import pytest
 
 from pixelpipe.errors import StorageFullError
 from pixelpipe.jobs.model import JobState
+from pixelpipe.jobs.reach import EVERYBODYS
 from tests.jobs.gates import PATIENCE_S
 from tests.jobs.house import House, restarted
 from tests.property.job_model import shown, story_of
@@ -88,7 +89,7 @@ async def test_what_could_not_be_recorded_before_the_end_is_done_again(house: Ho
     await house.service.drain(0)
     assert not house.engine.leases
     await restarted(house)
-    assert (await house.service.get(job.id)).state is JobState.RUNNING
+    assert (await house.service.get(job.id, EVERYBODYS)).state is JobState.RUNNING
     await house.finish(job)
     assert story_of(await house.events(job)).view["state"] == "completed"
 
@@ -105,7 +106,9 @@ async def test_what_comes_after_a_step_that_is_given_up_is_given_up_too(
     work.start(0)
     work.fail(0)
     await _until_refused(house, 1)
-    assert (await house.service.get(job.id)).ended  # A fourth step, that of the job's end.
+    assert (
+        await house.service.get(job.id, EVERYBODYS)
+    ).ended  # A fourth step, that of the job's end.
     house.gates.failing = 1  # There is room again, one step too late.
     await house.service.drain(0)
     assert not (await house.stored(job.id)).ended

@@ -7,6 +7,7 @@ import pytest
 from pixelpipe.engine.attempts import MAX_ATTEMPTS
 from pixelpipe.errors import StorageFullError
 from pixelpipe.jobs.model import JobState
+from pixelpipe.jobs.reach import EVERYBODYS
 from tests.jobs.house import House, key_of, restarted, story_in
 
 
@@ -20,7 +21,7 @@ async def test_a_job_goes_on_from_any_step(house: House, steps: int) -> None:
             step(index)
             await house.gates.settled()
     await restarted(house)
-    if not (await house.service.get(job.id)).ended:
+    if not (await house.service.get(job.id, EVERYBODYS)).ended:
         await house.finish(job)
     story = await story_in(house, job)
     assert story.view["state"] == "completed"
@@ -99,7 +100,7 @@ async def test_a_retry_that_was_recorded_runs_after_the_start(house: House) -> N
     work.fail(0)
     await house.ended(job)
     house.gates.closed = {"write out"}
-    retrying = asyncio.create_task(house.service.retry(job.id))
+    retrying = asyncio.create_task(house.service.retry(job.id, EVERYBODYS))
     await house.gates.arrival("write out")
     await restarted(house)
     assert retrying.cancelled()

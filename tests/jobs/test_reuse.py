@@ -6,6 +6,7 @@ import pytest
 
 from pixelpipe.engine.attempts import Cause
 from pixelpipe.jobs.model import Cache, Job, JobState
+from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.submission import Caller
 from tests.jobs.house import House, restarted, story_in
 
@@ -39,7 +40,7 @@ async def test_a_follower_holds_no_memory_while_it_waits(house: House) -> None:
 async def test_a_follower_whose_leader_gives_up_makes_it_itself(house: House, how: str) -> None:
     leader, follower = await _pair(house)
     if how == "cancelled":
-        await house.service.delete(leader.id)
+        await house.service.delete(leader.id, EVERYBODYS)
     elif how == "failed":
         work = await house.decoded(leader)
         work.start(0)
@@ -70,7 +71,7 @@ async def test_a_follower_whose_leader_shows_that_the_source_kills_ends_with_it(
 
 async def test_the_end_of_a_follower_does_not_touch_its_leader(house: House) -> None:
     leader, follower = await _pair(house)
-    await house.service.delete(follower.id)
+    await house.service.delete(follower.id, EVERYBODYS)
     assert (await story_in(house, follower)).view["state"] == "cancelled"
     await house.finish(leader)
     assert (await story_in(house, leader)).view["state"] == "completed"

@@ -16,6 +16,7 @@ from pixelpipe.engine.attempts import Cause
 from pixelpipe.errors import PixelPipeError
 from pixelpipe.jobs.model import Event, EventType, Job, TaskState
 from pixelpipe.jobs.ports import Listing
+from pixelpipe.jobs.reach import EVERYBODYS
 from tests.jobs.fake_engine import FakeWork
 from tests.jobs.house import FORGET, House
 from tests.property.job_model import Known, Story, shown, story_of
@@ -235,7 +236,7 @@ class JobBench(RuleBasedStateMachine):
         self._start()
 
     async def _listen(self, after: int) -> None:
-        async for batch in self.house.service.follow(after, None):
+        async for batch in self.house.service.follow(after, None, EVERYBODYS):
             self.heard.extend(batch)
 
     # What has to hold whenever nothing moves
@@ -263,7 +264,7 @@ class JobBench(RuleBasedStateMachine):
 
     def _check_job(self, job: Job, story: Story) -> None:
         assert shown(job) == story.shown
-        assert shown(self._apart(self.house.service.get(job.id))) == story.shown
+        assert shown(self._apart(self.house.service.get(job.id, EVERYBODYS))) == story.shown
         assert job.ended == story.ended
         tenant_made = {sha256 for tenant, sha256 in self.made if tenant == job.tenant}
         assert tenant_made.issuperset(story.hits), "it was made for somebody else"

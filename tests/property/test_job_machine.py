@@ -16,6 +16,7 @@ from pixelpipe.errors import (
     StorageFailedError,
 )
 from pixelpipe.jobs.model import Job
+from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.retention import RetentionLimits
 from pixelpipe.jobs.submission import Caller
 from tests.jobs.house import EVICT, FORGET, KEEP, key_of
@@ -83,7 +84,9 @@ class JobMachine(JobBench):
                 self.known[job_id].deleted = True
 
         lost = (ShuttingDownError,) if self.usurped else ()
-        self._call(self.house.service.delete(job_id), (JobNotFoundError, *lost), deleted)
+        self._call(
+            self.house.service.delete(job_id, EVERYBODYS), (JobNotFoundError, *lost), deleted
+        )
         self._suffer(fate)
 
     @precondition(lambda self: self.house.engine.works or self._retryable())
@@ -102,7 +105,7 @@ class JobMachine(JobBench):
         def requeued(job: Job) -> None:
             assert job.id == job_id
 
-        self._call(self.house.service.retry(job_id), refusals, requeued)
+        self._call(self.house.service.retry(job_id, EVERYBODYS), refusals, requeued)
         self._suffer(fate)
 
     @precondition(lambda self: self.known)
@@ -113,7 +116,7 @@ class JobMachine(JobBench):
         def waited(job: Job) -> None:
             assert job.id == job_id
 
-        waiting = self.house.service.wait(job_id, 1000.0, cancel_left=leaves)
+        waiting = self.house.service.wait(job_id, EVERYBODYS, 1000.0, cancel_left=leaves)
         self._call(waiting, (JobNotFoundError,), waited)
 
     @precondition(lambda self: self.calls)

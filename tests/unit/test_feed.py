@@ -7,6 +7,7 @@ import pytest
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.feed import Feed
 from pixelpipe.jobs.model import EventType, Job
+from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.recorder import Recorder
 from tests.journals import Stock, make_job, memory_stock
 
@@ -39,7 +40,7 @@ class Log:
         async with asyncio.timeout(5):
             return [
                 (event.job_id, event.seq)
-                async for batch in self.feed.follow(after, job_ids)
+                async for batch in self.feed.follow(after, job_ids, EVERYBODYS)
                 for event in batch
             ]
 
@@ -110,7 +111,7 @@ async def test_what_is_older_than_memory_comes_from_the_journal(log: Log) -> Non
     later.close()
     for after, expected in ((0, [1, 2]), (1, [2]), (2, [])):
         async with asyncio.timeout(5):
-            read = [e.seq async for batch in later.follow(after, None) for e in batch]
+            read = [e.seq async for batch in later.follow(after, None, EVERYBODYS) for e in batch]
         assert read == expected
 
 
@@ -119,7 +120,7 @@ async def test_a_reader_far_behind_loses_nothing_when_memory_is_short(
 ) -> None:
     monkeypatch.setattr("pixelpipe.jobs.feed._TAIL_BYTES", 5000)
     a = await log.job("a")
-    stream = log.feed.follow(0, ["a"])
+    stream = log.feed.follow(0, ["a"], EVERYBODYS)
     first = await anext(stream)
     for _ in range(50):
         await log.recorder.record(a, EventType.JOB_STARTED)
@@ -151,7 +152,7 @@ async def test_batches_are_of_so_many_bytes_at_most(log: Log, reader: str) -> No
     await log.recorder.record(a, EventType.JOB_STARTED)
     log.end(a)
     feed = log.feed if reader == "follows" else Feed(log.journal, log.live.__contains__)
-    batches = [list(batch) async for batch in feed.follow(0, ["a"])]
+    batches = [list(batch) async for batch in feed.follow(0, ["a"], EVERYBODYS)]
     sizes = [sum(len(event.data) for event in batch) for batch in batches]
     assert [event.seq for batch in batches for event in batch] == [*range(1, 53)]
     assert max(sizes[:-1]) <= 256 * 1024

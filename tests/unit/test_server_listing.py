@@ -17,6 +17,7 @@ from pixelpipe.errors import MalformedRequestError
 from pixelpipe.formats.registry import Format
 from pixelpipe.jobs.model import Job, JobState, Source, Variant, new_job_id
 from pixelpipe.jobs.ports import Listing
+from pixelpipe.jobs.reach import Reach
 from pixelpipe.server.listing import (
     MAX_VARIANTS,
     cursor_of,
@@ -45,7 +46,7 @@ def make_job(created_at: datetime = NOON, job_id: str | None = None, variants: i
 
 def asked(query: str) -> Listing:
     pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-    return parse_listing(MultiDict(pairs), "t")
+    return parse_listing(MultiDict(pairs), Reach("t"))
 
 
 def cursor_with(place: bytes) -> str:
@@ -149,25 +150,28 @@ def test_what_cannot_be_asked_for_is_refused_in_plain_words(query: str, detail: 
 )
 def test_a_cursor_of_somebody_else_is_refused(cursor: str) -> None:
     with pytest.raises(MalformedRequestError, match="is not a cursor of this server"):
-        parse_listing(MultiDict(cursor=cursor), "t")
+        parse_listing(MultiDict(cursor=cursor), Reach("t"))
 
 
 def test_a_cursor_made_by_hand_as_the_server_makes_them_is_taken() -> None:
     created_at = datetime(1970, 1, 1, 0, 0, 0, 7, tzinfo=UTC)
-    assert parse_listing(MultiDict(cursor=cursor_with(b"7 id")), "t").behind == (created_at, "id")
+    assert parse_listing(MultiDict(cursor=cursor_with(b"7 id")), Reach("t")).behind == (
+        created_at,
+        "id",
+    )
 
 
 @pytest.mark.parametrize("place", [b"0001 id", b"-0 id", b"+1 id"])
 def test_a_place_has_one_cursor_only(place: bytes) -> None:
     with pytest.raises(MalformedRequestError, match="is not a cursor of this server"):
-        parse_listing(MultiDict(cursor=cursor_with(place)), "t")
+        parse_listing(MultiDict(cursor=cursor_with(place)), Reach("t"))
 
 
 @given(st.text() | st.text("0123456789-:TZ+. ") | st.datetimes().map(str))
 def test_any_value_is_taken_or_refused(value: str) -> None:
     for name in ("state", "limit", "cursor", "created_after", "created_before"):
         try:
-            listing = parse_listing(MultiDict({name: value}), "t")
+            listing = parse_listing(MultiDict({name: value}), Reach("t"))
         except MalformedRequestError:
             continue
         assert listing.created_after is None or listing.created_after.tzinfo is UTC

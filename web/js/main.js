@@ -10,6 +10,7 @@ import { PresetChoice } from "./presets.js";
 import { Problem } from "./problem.js";
 import { offerCopies, showRecipe } from "./recipe.js";
 import { Slots } from "./slots.js";
+import { Session } from "./session.js";
 import { openStream } from "./stream.js";
 
 /** A browser has six connections to a host: the stream takes one, pictures and downloads two. */
@@ -23,14 +24,16 @@ const desk = {
   slots: new Slots(UPLOADS_AT_ONCE),
 };
 const choice = new PresetChoice(choiceChanged);
+const session = new Session(start);
 let recalling = null;
 
 function choiceChanged() {
-  showRecipe(choice.names);
+  showRecipe(choice.names, session.required);
   if (choice.names.length > 0) document.getElementById("order-problem").hidden = true;
 }
 
 function addPhotographs(files) {
+  if (session.out) return;
   if (choice.names.length === 0) {
     askForPreset();
     return;
@@ -81,12 +84,20 @@ function showStream(state) {
   setText(document.getElementById("stream-words"), state === "live" ? "Live" : "Reconnecting");
 }
 
+function start() {
+  showRecipe(choice.names, session.required);
+  choice.load();
+  openStream({
+    onEvent: (type, data) => desk.jobs.apply(type, data),
+    onOpen: streamOpened,
+    onState: showStream,
+    goOn: async (again) => {
+      if (await session.check()) again();
+    },
+  });
+}
+
 takeIn(addPhotographs);
 offerCopies();
 showRecipe(choice.names);
-choice.load();
-openStream({
-  onEvent: (type, data) => desk.jobs.apply(type, data),
-  onOpen: streamOpened,
-  onState: showStream,
-});
+session.begin();

@@ -4,12 +4,12 @@ const USUAL_PAUSE_S = 2;
  * What went wrong, as the server says it (RFC 9457) or as the page found out itself.
  *
  * `retryable` is true where the same upload may well succeed later, `gone` where the server does
- * not have the thing any more; `outcome` says in two words what it meant for the photograph.
+ * not have the thing any more, `unauthorized` where it wants a key; `outcome` says in two words what it meant for the photograph.
  */
 export class Problem extends Error {
   constructor({ title, detail, outcome = title, errors = [], ...meaning }) {
     super(title);
-    const { retryable = false, retryAfter_s = null, gone = false } = meaning;
+    const { retryable = false, retryAfter_s = null, gone = false, unauthorized = false } = meaning;
     this.title = title;
     this.detail = detail;
     this.outcome = outcome;
@@ -17,6 +17,7 @@ export class Problem extends Error {
     this.retryable = retryable;
     this.retryAfter_s = retryAfter_s;
     this.gone = gone;
+    this.unauthorized = unauthorized;
   }
 }
 
@@ -31,7 +32,14 @@ export function problemOfAnswer(status, body, retryAfter) {
     retryable: status >= 500,
     retryAfter_s: status === 503 ? secondsOf(retryAfter) : null,
     gone: status === 404 || status === 410,
+    unauthorized: status === 401,
   });
+}
+
+/** Give the problem back; if it is that a key is needed, the page gets to know. */
+export function tellIfUnauthorized(problem) {
+  if (problem.unauthorized) document.dispatchEvent(new Event("unauthorized"));
+  return problem;
 }
 
 export function connectionProblem() {

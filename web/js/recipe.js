@@ -2,14 +2,18 @@
 
 const PLAIN_NAME = /^[\w.,-]+$/;
 
-/** @param {string[]} presets The presets that the commands shall name. */
-export function showRecipe(presets) {
+/**
+ * @param {string[]} presets The presets that the commands shall name.
+ * @param {boolean} keyed Whether the server needs a key.
+ */
+export function showRecipe(presets, keyed = false) {
   const jobs = new URL("api/jobs", document.baseURI).href;
   const events = new URL("api/events", document.baseURI).href;
   const names = presets.join(",");
-  const upload = `curl -H 'Prefer: wait=60' -F preset=${quoted(names)} -F file=@photo.jpg ${jobs}`;
+  const key = keyed ? '-H "Authorization: Bearer $PIXELPIPE_KEY" ' : "";
+  const upload = `curl ${key}-H 'Prefer: wait=60' -F preset=${quoted(names)} -F file=@photo.jpg ${jobs}`;
   document.getElementById("recipe-upload").textContent = upload;
-  document.getElementById("recipe-watch").textContent = `curl -N ${events}`;
+  document.getElementById("recipe-watch").textContent = `curl ${key}-N ${events}`;
 }
 
 /** Make the copy buttons work. */

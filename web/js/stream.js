@@ -27,9 +27,11 @@ const REOPEN_MS = 2000;
  * @param {(type: string, data: object) => void} onEvent
  * @param {() => void} onOpen
  * @param {(words: "live" | "reconnecting") => void} onState
+ * @param {(again: () => void) => void} [goOn] Called when it is to be opened anew, with what does it.
  * @param {string} [after] The last event's id; without one the stream begins with what comes next.
  */
-export function openStream({ onEvent, onOpen, onState }, after = "") {
+export function openStream(handlers, after = "") {
+  const { onEvent, onOpen, onState, goOn = (again) => again() } = handlers;
   const source = new EventSource(after ? `api/events?after=${after}` : "api/events");
   let last = after;
   for (const type of EVENT_TYPES) {
@@ -45,7 +47,7 @@ export function openStream({ onEvent, onOpen, onState }, after = "") {
   source.addEventListener("error", () => {
     onState("reconnecting");
     if (source.readyState === EventSource.CLOSED) {
-      setTimeout(openStream, REOPEN_MS, { onEvent, onOpen, onState }, last);
+      setTimeout(() => goOn(() => openStream(handlers, last)), REOPEN_MS);
     }
   });
 }

@@ -1,4 +1,4 @@
-import { connectionProblem, problemOfAnswer } from "./problem.js";
+import { connectionProblem, problemOfAnswer, tellIfUnauthorized } from "./problem.js";
 
 /** Uploads of one photograph that a full server may turn away before the page gives up. */
 const PATIENCE = 20;
@@ -29,7 +29,7 @@ function uploadOnce({ file, presets, key }, onProgress) {
     request.addEventListener("error", () => reject(connectionProblem()));
     request.addEventListener("load", () => {
       if (request.status === 202) resolve(JSON.parse(request.responseText));
-      else reject(problemOf(request));
+      else reject(tellIfUnauthorized(problemOf(request)));
     });
     request.send(formOf(file, presets));
   });

@@ -1,0 +1,112 @@
+"""The door of a server: its keys, kept up to date, and those who have come in to stay."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from pixelpipe.auth.doorkeeper import Doorkeeper
+from pixelpipe.auth.identity import Identity
+from pixelpipe.auth.keys import KeysError
+from pixelpipe.auth.keys_file import keys_path
+from pixelpipe.auth.rates import RateLimiter
+from pixelpipe.auth.signing import URL_SECRETS, Signer
+from pixelpipe.auth.watched_keys import WatchedKeys
+from pixelpipe.config import Settings
+from pixelpipe.server.context import RUNTIME
+from pixelpipe.sites import address_of
+
+_LOOK_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Door:
+    """Who is in, and by what rule.
+
+    Args:
+        keeper: Tells who somebody is.
+    """
+
+    def __init__(self, keeper: Doorkeeper) -> None:
+        self.keeper = keeper
+        self.limiter = RateLimiter()
+        self._staying: dict[int, tuple[web.Request, Identity]] = {}
+
+    @contextmanager
+    def staying(self, request: web.Request, identity: Identity) -> Iterator[None]:
+        """Around an answer that lasts: it is cut off when its reader would not be let in again."""
+        self._staying[id(request)] = request, identity
+        try:
+            yield
+        finally:
+            del self._staying[id(request)]
+
+    async def watch(self) -> None:
+        """Keep the keys up to date, and see off who has lost his; until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                await self.keeper.keys.refresh()
+            except Exception:  # noqa: BLE001 - the watch must live on, whatever it was
+                # Else no key could be revoked any more.
+                _log.exception("the keys could not be looked at")
+            self._see_off()
+
+    def _see_off(self) -> None:
+        for request, identity in list(self._staying.values()):
+            if not self.keeper.still_good(identity) and request.transport is not None:
+                request.transport.close()
+
+
+DOOR: web.AppKey[Door] = web.AppKey("door", Door)
+
+
+async def open_door(app: web.Application) -> AsyncIterator[None]:
+    """Read keys and secrets; a cleanup context of the application.
+
+    Raises:
+        KeysError: Keys are needed and there is none, or their file is damaged or cannot be read.
+        SecretError: There is no secret to sign with.
+    """
+    settings = app[RUNTIME].settings
+    required = keys_needed(settings)
+    keys = WatchedKeys(keys_path(settings))
+    if required:
+        await keys.load()
+        if not keys.usable:
+            raise KeysError(_no_key(settings, keys.path))
+    elif settings.public_url or settings.trusted_proxies or not _is_loopback(settings.host):
+        _log.warning("anybody who reaches this server may do anything: no key is needed")
+    secrets = await asyncio.to_thread(URL_SECRETS.load, settings.url_secrets, settings.data_dir)
+    app[DOOR] = door = Door(Doorkeeper(keys, Signer(secrets), required=required))
+    watching = asyncio.create_task(door.watch()) if required else None
+    try:
+        yield
+    finally:
+        if watching is not None:
+            watching.cancel()
+            await asyncio.wait({watching})
+
+
+def keys_needed(settings: Settings) -> bool:
+    """Whether a key is needed: as the settings say, or else where others can connect."""
+    if settings.auth is None:
+        return not _is_loopback(settings.host)
+    return settings.auth == "on"
+
+
+def _is_loopback(host: str) -> bool:
+    address = address_of(host)
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
+def _no_key(settings: Settings, path: Path) -> str:
+    place = "" if settings.keys_file else f" --data {settings.data_dir}"
+    return (
+        f"a key is needed, and there is none in {path}: make one with "
+        f"`pixelpipe keys add NAME{place}`, or waive keys with PIXELPIPE_AUTH=off"
+    )
