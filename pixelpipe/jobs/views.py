@@ -1,5 +1,6 @@
 """The public JSON of jobs and variants; the same in answers and in events."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +8,9 @@ from pydantic import BaseModel
 
 from pixelpipe.formats.registry import Format
 from pixelpipe.jobs.model import Cache, Job, JobState, TaskState, Variant
+
+# Nothing else can look like it: a quotation mark within a string is escaped.
+_LINK = re.compile(rb'("(?:self|events|archive|url|next)":\s*")(?=/api/)')
 
 
 class SourceView(BaseModel):
@@ -90,6 +94,14 @@ def variant_url(job_id: str, name: str) -> str:
 def archive_url(job_id: str) -> str:
     """The path of a job's variants in one file."""
     return f"{job_url(job_id)}/archive.zip"
+
+
+def place_links(document: bytes, root: str) -> bytes:
+    """The JSON `document` with its links below `root`: a path, or a URL without a slash at its end.
+
+    Views, and what is stored of them, have links as if the server had the site for itself.
+    """
+    return _LINK.sub(rb"\g<1>" + root.encode(), document) if root else document
 
 
 def _variant_fields(job: Job, variant: Variant) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import aiohttp
 
 import pixelpipe
 from pixelpipe.jobs.ports import Delivery
-from pixelpipe.webhooks.dial import RefusedTargetError
+from pixelpipe.outbound.trouble import reason_of
 from pixelpipe.webhooks.signature import signed_headers
 
 RETRY_AFTER_MOST_S = 24 * 3600.0
@@ -62,7 +62,7 @@ async def attempt(
     except TimeoutError:
         return Outcome(Verdict.FAILED, "timed out")
     except (aiohttp.ClientError, OSError) as error:
-        return Outcome(Verdict.FAILED, _reason(error))
+        return Outcome(Verdict.FAILED, reason_of(error))
     response.close()
     return _outcome(response, now)
 
@@ -92,19 +92,3 @@ def _outcome(response: aiohttp.ClientResponse, now: datetime) -> Outcome:
         return Outcome(Verdict.UNWANTED, reason)
     wanted = response.headers.get("Retry-After") if status in _BUSY else None
     return Outcome(Verdict.FAILED, reason, retry_after_s(wanted, now))
-
-
-def _reason(error: Exception) -> str:
-    """In words that show neither path nor query: they may be secret."""
-    match error:
-        case aiohttp.ClientConnectorError(os_error=RefusedTargetError() as refused):
-            return str(refused.strerror)
-        case aiohttp.ClientConnectorDNSError():
-            return "name not found"
-        case aiohttp.ClientSSLError():
-            return "no trusted TLS"
-        case aiohttp.ClientConnectorError():
-            return "no connection"
-        case aiohttp.InvalidURL():
-            return "not a URL"
-    return f"no proper answer ({type(error).__name__})"

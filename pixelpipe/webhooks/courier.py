@@ -5,6 +5,7 @@ import contextlib
 import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -13,6 +14,7 @@ import structlog
 
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.ports import Delivery, Outbox
+from pixelpipe.jobs.views import place_links
 from pixelpipe.webhooks.attempt import Outcome, Verdict, attempt
 from pixelpipe.webhooks.lanes import ENOUGH, Lanes
 from pixelpipe.webhooks.targets import host_of
@@ -47,23 +49,26 @@ class Courier:
         outbox: Where they are.
         session: Calls the webhooks; see `open_session`. It is not closed here.
         keys: To sign with.
+        links_root: What the links in messages are below, as `place_links` takes it.
         schedule_s: How long after each failed attempt the next one follows, give or take a tenth;
             no further attempt after the last.
         clock: The time now, in UTC.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last two are for tests
         self,
         outbox: Outbox,
         session: aiohttp.ClientSession,
         keys: Sequence[bytes],
         *,
+        links_root: str = "",
         schedule_s: Sequence[float] = SCHEDULE_S,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._outbox = outbox
         self._session = session
         self._keys = keys
+        self._links_root = links_root
         self._schedule_s = tuple(schedule_s)
         self._clock = clock
         self._lanes = Lanes()
@@ -162,7 +167,8 @@ class Courier:
 
     async def _send(self, delivery: Delivery) -> None:
         try:
-            outcome = await attempt(self._session, delivery, self._keys, self._clock())
+            message = replace(delivery, body=place_links(delivery.body, self._links_root))
+            outcome = await attempt(self._session, message, self._keys, self._clock())
         except Exception:  # noqa: BLE001 - one message must not be tried without end
             _log.exception("a webhook could not be called", message=delivery.id)
             outcome = Outcome(Verdict.FAILED, "a defect")

@@ -20,10 +20,10 @@ import pixelpipe
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.ports import Delivery
 from pixelpipe.logs import configure_logs
+from pixelpipe.outbound.dial import open_session
 from pixelpipe.webhooks import courier as courier_module
 from pixelpipe.webhooks import lanes
 from pixelpipe.webhooks.courier import SCHEDULE_S, Courier
-from pixelpipe.webhooks.dial import open_session
 from pixelpipe.webhooks.lanes import AT_ONCE, AT_ONCE_PER_HOST
 
 KEY = b"k" * 32

@@ -5,7 +5,8 @@ from ipaddress import ip_address
 import pytest
 
 from pixelpipe.errors import InvalidSpecError
-from pixelpipe.webhooks.targets import check_url, host_of, is_public
+from pixelpipe.outbound.addresses import is_public
+from pixelpipe.webhooks.targets import check_url, host_of
 
 PUBLIC = [
     "1.1.1.1",

@@ -15,11 +15,14 @@ from ipaddress import ip_address
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from pixelpipe.webhooks.targets import is_public
+from pixelpipe.outbound.addresses import is_public
+from pixelpipe.outbound.answers import BoundedConnector
 
 TOTAL_S = 15.0
 CONNECT_S = 5.0
-_LOOKUP_THREADS = 16
+# A lookup that is given up after CONNECT_S still holds its thread, for half a minute if the name's
+# servers are silent: so many that one client, with a few calls at a time, cannot hold them all.
+_LOOKUP_THREADS = 64
 _READ_BYTES = 4096
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
@@ -37,18 +40,20 @@ async def open_session(
     allow_private: bool,
     total_s: float = TOTAL_S,
     connect_s: float = CONNECT_S,
+    read_bytes: int = _READ_BYTES,
     resolver: AbstractResolver | None = None,
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client for calls to webhooks; each call looks the name up and connects anew.
+    """A client whose every call looks the name up and connects anew.
 
     Args:
         allow_private: Whether it may connect to addresses that are not public.
-        total_s: For a whole call, until the answer's headers are there.
+        total_s: For a whole call: until the answer's headers are there, or its body if it is read.
         connect_s: For looking up the name, connecting and TLS together.
+        read_bytes: So much of an answer's body waits to be read, or twice that.
         resolver: Looks up names; the system's by default. It is closed at the end.
     """
     names = resolver or _SystemResolver()
-    connector = aiohttp.TCPConnector(
+    connector = BoundedConnector(
         resolver=names,
         use_dns_cache=False,
         force_close=True,
@@ -62,7 +67,7 @@ async def open_session(
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,
-            read_bufsize=_READ_BYTES,
+            read_bufsize=read_bytes,
         ) as session:
             yield session
     finally:
