@@ -5,11 +5,12 @@
 import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from pixelpipe import __version__
+from pixelpipe import __version__, cli_config, cli_keys
+from pixelpipe.cli_ends import BAD_USE, FAILED, INTERRUPTED, end, settings_of
 
 if TYPE_CHECKING:
     from pixelpipe.config import Settings
@@ -18,16 +19,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FAILED = 1
-_BAD_USE = 2
-_INTERRUPTED = 130
-
 app = typer.Typer(
     help="One upload, one decode, every variant, live.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_keys.app, name="keys")
+app.command("config")(cli_config.show)
 
 Workers = Annotated[
     int | None, typer.Option(help="Worker processes; default: the CPUs that may be used.")
@@ -65,16 +64,21 @@ def serve(
     presets: PresetsFile = None,
 ) -> None:
     """Serve the API and the page until SIGINT or SIGTERM."""
-    settings = _settings(host=host, port=port, data_dir=data, workers=workers, presets_file=presets)
+    settings = settings_of(
+        host=host, port=port, data_dir=data, workers=workers, presets_file=presets
+    )
     from pixelpipe.logs import configure_logs
+    from pixelpipe.server.descriptors import DescriptorLimitError
     from pixelpipe.server.run import ListenError
     from pixelpipe.server.run import serve as run
 
     configure_logs(settings.log_level)
     try:
         _run(run(settings))
+    except DescriptorLimitError as error:
+        end(BAD_USE, str(error))
     except ListenError as error:
-        _end(_FAILED, str(error))
+        end(FAILED, str(error))
 
 
 @app.command()
@@ -96,7 +100,7 @@ def process(  # noqa: PLR0913, PLR0917 - each is an option of the command
     presets: PresetsFile = None,
 ) -> None:
     """Make the variants of photographs without a server."""
-    settings = _settings(workers=workers, presets_file=presets)
+    settings = settings_of(workers=workers, presets_file=presets)
     specs = _specs(preset, variants, settings)
     from pixelpipe.logs import configure_logs
     from pixelpipe.process import InterruptionError, process_photos
@@ -105,9 +109,9 @@ def process(  # noqa: PLR0913, PLR0917 - each is an option of the command
     try:
         complete = _run(process_photos(photos, specs, out, settings))
     except InterruptionError as error:
-        _end(_INTERRUPTED, str(error))
+        end(INTERRUPTED, str(error))
     if not complete:
-        raise typer.Exit(_FAILED)
+        raise typer.Exit(FAILED)
 
 
 @app.command("presets")
@@ -118,7 +122,7 @@ def list_presets(presets: PresetsFile = None) -> None:
     from rich.text import Text
 
     table = Table("preset", "variant", "size", "note")
-    for preset in _presets(_settings(presets_file=presets)).listing():
+    for preset in _presets(settings_of(presets_file=presets)).listing():
         for variant in preset["variants"]:
             size = _size(variant["width"], variant["height"])
             cells = (preset["name"], variant["name"], size, variant["note"] or "")
@@ -139,16 +143,6 @@ def _size(width: int | None, height: int | None) -> str:
             return f"{width} x {height}"
 
 
-def _settings(**options: object) -> "Settings":
-    """The settings with the options that were given; all that is wrong is said at once."""
-    from pixelpipe.settings_mistakes import SettingsError, read_settings
-
-    try:
-        return read_settings(options)
-    except SettingsError as error:
-        _end(_BAD_USE, *str(error).splitlines())
-
-
 def _presets(settings: "Settings") -> "Presets":
     from pixelpipe.recipes.presets import load_presets
     from pixelpipe.recipes.presets_file import PresetFileError
@@ -156,7 +150,7 @@ def _presets(settings: "Settings") -> "Presets":
     try:
         return load_presets(settings.presets_file)
     except PresetFileError as error:
-        _end(_BAD_USE, *str(error).splitlines())
+        end(BAD_USE, *str(error).splitlines())
 
 
 def _specs(preset: str | None, variants: Path | None, settings: "Settings") -> "tuple[Spec, ...]":
@@ -166,16 +160,16 @@ def _specs(preset: str | None, variants: Path | None, settings: "Settings") -> "
     presets = _presets(settings)
     if preset is None and variants is None:
         known = ", ".join(view["name"] for view in presets.listing())
-        _end(_BAD_USE, f"give --preset, --variants or both; presets: {known}")
+        end(BAD_USE, f"give --preset, --variants or both; presets: {known}")
     try:
         return presets.choose(preset, None if variants is None else _json(variants), settings)
     except InvalidSpecError as error:
-        _end(
-            _BAD_USE,
+        end(
+            BAD_USE,
             *(f"{e['pointer']} {e['detail']}".lstrip() for e in error.extensions["errors"]),
         )
     except UnknownPresetError as error:
-        _end(_BAD_USE, error.detail)
+        end(BAD_USE, error.detail)
 
 
 def _json(file: Path) -> object:
@@ -184,27 +178,22 @@ def _json(file: Path) -> object:
     try:
         return json.loads(file.read_bytes())
     except OSError as error:
-        _end(_BAD_USE, f"cannot read {file}: {error.strerror}")
+        end(BAD_USE, f"cannot read {file}: {error.strerror}")
     except (ValueError, RecursionError) as error:
-        _end(_BAD_USE, f"{file} is not a file of JSON: {error}")
+        end(BAD_USE, f"{file} is not a file of JSON: {error}")
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run `work`; what keeps it from starting is said in one line."""
+    from pixelpipe.auth.keys import KeysError
     from pixelpipe.engine.process import WorkerStartError
+    from pixelpipe.kept_secrets import SecretError
     from pixelpipe.recipes.presets_file import PresetFileError
     from pixelpipe.storage.folder import FolderError
-    from pixelpipe.webhooks.signature import SecretError
 
     try:
         return asyncio.run(work)
     except PresetFileError as error:
-        _end(_BAD_USE, *str(error).splitlines())
-    except (FolderError, SecretError, WorkerStartError) as error:
-        _end(_FAILED, str(error))
-
-
-def _end(status: int, *lines: str) -> NoReturn:
-    for line in lines:
-        typer.echo(f"pixelpipe: {line}", err=True)
-    raise typer.Exit(status)
+        end(BAD_USE, *str(error).splitlines())
+    except (FolderError, KeysError, SecretError, WorkerStartError) as error:
+        end(FAILED, str(error))

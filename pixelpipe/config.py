@@ -2,17 +2,32 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pixelpipe import rate_notation, sites
+
 MIB = 1024 * 1024
+
+SECRETS = ("webhook_secrets", "url_secrets")
 
 _PREFIX = "PIXELPIPE_"
 # What every container gets to see of a service that is called pixelpipe.
 _KUBERNETES = re.compile(r"PIXELPIPE_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_\w+)")
+
+_READERS: dict[str, Callable[[str], object]] = {
+    "hosts": sites.read_hosts,
+    "cors_origins": sites.read_origins,
+    "trusted_proxies": sites.read_networks,
+    "public_url": sites.read_public_url,
+    "base_path": sites.read_path,
+    "rate_limit": rate_notation.check_rate,
+}
 
 
 class Settings(BaseSettings):
@@ -59,6 +74,9 @@ class Settings(BaseSettings):
     max_side_px: Annotated[int, Field(ge=1, le=65535)] = Field(
         16384, description="Longest side that a source or a variant may have."
     )
+    max_frames: Annotated[int, Field(ge=1)] = Field(
+        1000, description="Most frames that an animated source may have."
+    )
     max_variants: Annotated[int, Field(ge=1)] = Field(
         100, description="Most variants that one job may ask for."
     )
@@ -81,6 +99,17 @@ class Settings(BaseSettings):
     task_deadline_s: Annotated[float, Field(gt=0)] = Field(
         30.0, description="Seconds that one decode or variant may take before its worker is killed."
     )
+    sandbox: Literal["off", "try", "require"] = Field(
+        "try",
+        description="Whether workers give up files, network and programs: not at all, as far as "
+        "the kernel lets them, or else the server does not start.",
+    )
+    worker_tasks: Annotated[int, Field(ge=1)] = Field(
+        5000, description="Tasks after which a worker is replaced by a fresh one, give or take."
+    )
+    worker_bytes: Annotated[int, Field(ge=64 * MIB)] = Field(
+        1024 * MIB, description="Own memory at which an idle worker is replaced by a fresh one."
+    )
     drain_timeout_s: Annotated[float, Field(ge=0)] = Field(
         10.0,
         description="Seconds that running jobs get to finish when the server is told to stop; the "
@@ -98,6 +127,78 @@ class Settings(BaseSettings):
     webhook_private: bool = Field(
         default=False,
         description="Whether webhooks may go to private and loopback addresses, and over http.",
+    )
+    auth: Literal["on", "off"] | None = Field(
+        None,
+        description="Whether a key is needed; default: off on a loopback address, on elsewhere.",
+    )
+    keys_file: Path | None = Field(
+        None, description="File of the API keys, hashed; default: `keys.json` in the data folder."
+    )
+    url_secrets: str | None = Field(
+        None,
+        description="Secrets that links and sessions are signed with, with commas between, the "
+        "first signs; default: one is made and kept in the data folder.",
+    )
+    session_s: Annotated[float, Field(gt=0)] = Field(
+        43_200.0, description="Seconds for which a session of the page lasts."
+    )
+    rate_limit: str | None = Field(
+        None,
+        description="Requests that each key, or each address without keys, may make, such as "
+        "`100/minute`; a key may have a limit of its own.",
+    )
+    hosts: str | None = Field(
+        None,
+        description="Names that the server answers to, with commas between; beside its address, "
+        "any other IP address, `localhost` and the host of the public URL.",
+    )
+    cors_origins: str | None = Field(
+        None,
+        description="Origins whose pages may call the API, with commas between, or `*`.",
+    )
+    trusted_proxies: str | None = Field(
+        None,
+        description="Addresses or networks of proxies whose `Forwarded` and `X-Forwarded-*` are "
+        "believed, with commas between.",
+    )
+    public_url: str | None = Field(
+        None, description="URL that clients reach the server by, such as `https://img.example.com`."
+    )
+    base_path: str = Field(
+        "", description="Path that everything is below, such as `/images`, when a proxy keeps it."
+    )
+    max_connections: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="Open connections, all clients together; default: 10,000, or as many as the "
+        "limit of open files holds.",
+    )
+    client_connections: Annotated[int, Field(ge=1)] = Field(
+        100, description="Open connections of one client; those of trusted proxies are not counted."
+    )
+    client_streams: Annotated[int, Field(ge=1)] = Field(
+        100, description="Open event streams of one client."
+    )
+    header_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        10.0, description="Seconds that the headers of a request may take."
+    )
+    keepalive_s: Annotated[float, Field(gt=0)] = Field(
+        75.0, description="Seconds that an idle connection is kept."
+    )
+    upload_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        600.0, description="Seconds that a body may take, however large."
+    )
+    write_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="Seconds for which a client may read nothing of what it is sent."
+    )
+    source_urls: bool = Field(
+        default=False, description="Whether a job's photograph may be fetched from a URL."
+    )
+    source_url_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="Seconds that fetching a photograph from a URL may take."
+    )
+    source_url_private: bool = Field(
+        default=False, description="Whether such a URL may lead to private and loopback addresses."
     )
     heartbeat_s: Annotated[float, Field(gt=0)] = Field(
         15.0, description="Seconds between comments on a quiet event stream."
@@ -123,6 +224,18 @@ class Settings(BaseSettings):
             return cls.model_fields["port"].default
         return value
 
+    @field_validator(*_READERS)
+    @classmethod
+    def _readable(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Refuse at the start what a request would stumble over."""
+        try:
+            if value and info.field_name:
+                _READERS[info.field_name](value)
+        except ValueError as error:
+            # "rule": these words reach the user as they are.
+            raise PydanticCustomError("rule", "{detail}", {"detail": str(error)}) from None
+        return value.removesuffix("/") if value and info.field_name == "base_path" else value
+
 
 def variables_of(setting: str) -> tuple[str, ...]:
     """The environment's names for a setting; the first that is set wins, in whatever case."""
@@ -144,11 +257,15 @@ def variables_set() -> dict[str, str]:
 
 
 def prepare_codec_environment(settings: Settings) -> None:
-    """Put what OpenCV, BLAS and malloc read at their start into the environment.
+    """Put what OpenCV, BLAS and malloc read at their start into the environment; take secrets out.
 
     Call before the forkserver starts. Threads of BLAS would not survive its forks. Workers keep
-    the memory that they free: with pages that are warm a job takes a sixth less CPU.
+    the memory that they free: with pages that are warm a job takes a sixth less CPU. A worker that
+    a hostile file has taken over can read its own environment.
     """
+    secrets = {name for setting in SECRETS for name in variables_of(setting)}
+    for name in [name for name in os.environ if name.upper() in secrets]:
+        del os.environ[name]
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_pixels)
     os.environ["OPENCV_IO_MAX_IMAGE_WIDTH"] = str(settings.max_side_px)
     os.environ["OPENCV_IO_MAX_IMAGE_HEIGHT"] = str(settings.max_side_px)

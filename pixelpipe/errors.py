@@ -10,6 +10,7 @@ class PixelPipeError(Exception):
 
     Args:
         detail: One sentence for the client: what was wrong and what is allowed. No internals.
+        retry_after_s: When to try again, where that is known better than by the kind of error.
         extensions: Further members of the problem document (RFC 9457 section 3.2).
     """
 
@@ -17,12 +18,20 @@ class PixelPipeError(Exception):
     title: ClassVar[str]
     status: ClassVar[int]
     retryable: ClassVar[bool] = False
-    retry_after_s: ClassVar[int | None] = None
+    retry_after_s: int | None = None
 
-    def __init__(self, detail: str, **extensions: Any) -> None:  # noqa: ANN401 - JSON values
+    def __init__(
+        self,
+        detail: str,
+        *,
+        retry_after_s: int | None = None,
+        **extensions: Any,  # noqa: ANN401 - JSON values
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.extensions = extensions
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
 
     def problem(self) -> dict[str, Any]:
         """The RFC 9457 document, ready for JSON."""
@@ -45,6 +54,30 @@ class MalformedRequestError(PixelPipeError):
     """The request could not be read: broken multipart, broken JSON, a parameter given twice."""
 
     slug, title, status = "malformed-request", "The request could not be read", 400
+
+
+class UnauthorizedError(PixelPipeError):
+    """No key, or none that is known."""
+
+    slug, title, status = "unauthorized", "A key is needed", 401
+
+
+class ForbiddenError(PixelPipeError):
+    """The key is good, but not for this."""
+
+    slug, title, status = "forbidden", "Not allowed with this key", 403
+
+
+class InvalidLinkError(PixelPipeError):
+    """A signed link that has expired, or that was not signed here for this."""
+
+    slug, title, status = "invalid-link", "Link not valid", 403
+
+
+class CrossSiteError(PixelPipeError):
+    """A page of another site tried to change something."""
+
+    slug, title, status = "cross-site", "Request from another site", 403
 
 
 class RouteNotFoundError(PixelPipeError):
@@ -75,6 +108,12 @@ class MethodNotAllowedError(PixelPipeError):
     """The path exists, the method does not."""
 
     slug, title, status = "method-not-allowed", "Method not allowed", 405
+
+
+class RequestTimeoutError(PixelPipeError):
+    """The headers of the request did not come in time."""
+
+    slug, title, status = "request-timeout", "Request too slow", 408
 
 
 class UploadTooSlowError(PixelPipeError):
@@ -131,6 +170,18 @@ class RangeNotSatisfiableError(PixelPipeError):
     slug, title, status = "range-not-satisfiable", "Range not satisfiable", 416
 
 
+class HostNotAllowedError(PixelPipeError):
+    """A host name that the server does not answer to."""
+
+    slug, title, status = "host-not-allowed", "Unknown host name", 421
+
+
+class ExpectationFailedError(PixelPipeError):
+    """An `Expect` other than `100-continue`."""
+
+    slug, title, status = "expectation-failed", "Expectation not met", 417
+
+
 class DamagedImageError(PixelPipeError):
     """The format is known, the file is broken."""
 
@@ -141,6 +192,12 @@ class PixelLimitError(PixelPipeError):
     """More pixels, or a longer side, than allowed."""
 
     slug, title, status = "pixel-limit", "Image has too many pixels", 422
+
+
+class FrameLimitError(PixelPipeError):
+    """More frames than allowed."""
+
+    slug, title, status = "frame-limit", "Image has too many frames", 422
 
 
 class ImageTooSmallError(PixelPipeError):
@@ -173,6 +230,54 @@ class PoisonedSourceError(PixelPipeError):
     slug, title, status = "poisoned-source", "Source refused", 422
 
 
+class SourceUrlRefusedError(PixelPipeError):
+    """The URL of a source leads, or was redirected, to where nothing is fetched from."""
+
+    slug, title, status = "source-url-refused", "Source URL refused", 422
+
+
+class RateLimitedError(PixelPipeError):
+    """More requests than the key, or the address, may make."""
+
+    slug, title, status, retryable, retry_after_s = (
+        "rate-limited",
+        "Too many requests",
+        429,
+        True,
+        1,
+    )
+
+
+class TooManyConnectionsError(PixelPipeError):
+    """The client, or all of them together, have too many connections open."""
+
+    slug, title, status, retryable, retry_after_s = (
+        "too-many-connections",
+        "Too many connections",
+        429,
+        True,
+        1,
+    )
+
+
+class TooManyStreamsError(PixelPipeError):
+    """The client has too many event streams open."""
+
+    slug, title, status, retryable, retry_after_s = (
+        "too-many-streams",
+        "Too many event streams",
+        429,
+        True,
+        1,
+    )
+
+
+class HeadersTooLargeError(PixelPipeError):
+    """The request line or a header is longer than is read."""
+
+    slug, title, status = "headers-too-large", "Request headers too large", 431
+
+
 class InternalError(PixelPipeError):
     """A defect of PixelPipe; the log has the story, joined by the request id."""
 
@@ -195,6 +300,12 @@ class StorageFailedError(PixelPipeError):
     """Bytes could not be stored."""
 
     slug, title, status, retryable = "storage-failed", "Storage failed", 500, True
+
+
+class SourceUnavailableError(PixelPipeError):
+    """The URL of a source could not be fetched."""
+
+    slug, title, status, retryable = "source-unavailable", "Source could not be fetched", 502, True
 
 
 class QueueFullError(PixelPipeError):

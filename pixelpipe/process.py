@@ -17,6 +17,7 @@ from pixelpipe.config import Settings
 from pixelpipe.errors import EmptyBodyError, MemoryFullError, PixelPipeError, QueueFullError
 from pixelpipe.formats.registry import FORMATS
 from pixelpipe.jobs.model import EventType, Job, TaskState, Variant
+from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.submission import Submission
 from pixelpipe.recipes.spec import Spec
@@ -182,7 +183,7 @@ class _Batch:
 
     async def _watch(self, job_id: str) -> None:
         self._working += 1
-        async for events in self._service.follow(0, [job_id]):
+        async for events in self._service.follow(0, [job_id], EVERYBODYS):
             self._advance(sum(event.type in _SETTLED for event in events))
         self._working -= 1
         self._one_is_through.set()

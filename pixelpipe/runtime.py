@@ -9,16 +9,17 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pixelpipe.config import Settings, prepare_codec_environment
+from pixelpipe.engine.confinement import Confinement, SandboxMode, SandboxReport
 from pixelpipe.engine.engine import Engine, EngineLimits
 from pixelpipe.engine.machine import available_cpus, default_arena_bytes
 from pixelpipe.engine.process import WORKER_MAIN
 from pixelpipe.errors import StorageFailedError
-from pixelpipe.jobs.poison import PoisonList
 from pixelpipe.jobs.ports import Outbox
 from pixelpipe.jobs.retention import RetentionLimits
 from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.submission import SourceLimits
 from pixelpipe.recipes.presets import Presets, load_presets
+from pixelpipe.sites import link_root
 from pixelpipe.storage.folder import FolderError
 from pixelpipe.storage.opening import Storage, open_storage
 
@@ -47,7 +48,15 @@ class Runtime:
             "jobs_waiting": self.engine.admission.waiting,
             "arena_bytes": self.engine.arena.size,
             "arena_leased_bytes": sum(lease.size for lease in self.engine.arena.leases),
+            "sandbox": self._sandbox().facts(),
         }
+
+    def _sandbox(self) -> SandboxReport:
+        """What the worker that has given up least has given up."""
+        reports = [handle.worker.sandbox for handle in self.engine.pool.workers]
+        mode = self.engine.limits.confinement.sandbox
+        none = SandboxReport(mode, missing=("no worker is alive",))
+        return min(reports, key=lambda report: (report.seccomp, report.landlock), default=none)
 
 
 @asynccontextmanager
@@ -88,7 +97,7 @@ async def open_runtime(
                 storage_bytes=settings.storage_bytes,
                 every_s=settings.upkeep_s,
             ),
-            poison=PoisonList(settings.poison_s),
+            poison_s=settings.poison_s,
             on_message=on_message,
         )
         closing.push_async_callback(service.drain, settings.drain_timeout_s)
@@ -120,6 +129,7 @@ async def _webhooks(
             settings.data_dir,
             settings.webhook_secrets,
             allow_private=settings.webhook_private,
+            links_root=link_root(settings.public_url, settings.base_path),
         )
     )
     return courier.wake
@@ -137,4 +147,12 @@ def _limits(settings: Settings) -> EngineLimits:
         queue_limit=settings.queue_limit,
         task_deadline_s=settings.task_deadline_s,
         arena_idle_s=settings.arena_idle_s,
+        worker_tasks=settings.worker_tasks,
+        worker_bytes=settings.worker_bytes,
+        confinement=Confinement(
+            sandbox=SandboxMode(settings.sandbox),
+            max_frames=settings.max_frames,
+            max_pixels=settings.max_pixels,
+            max_upload_bytes=settings.max_upload_bytes,
+        ),
     )

@@ -73,6 +73,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--json", type=writable_file, metavar="FILE", help="write the report there as well"
     )
+    parser.add_argument("--key", help="API key, where the server asks for one")
     parser.add_argument("--allow-remote", action="store_true", help="load another machine")
     # Images may stand behind options too: plain parsing has given up on them by then.
     options = parser.parse_intermixed_args()
@@ -103,7 +104,7 @@ async def _load(options: argparse.Namespace, images: list[bytes]) -> Report:
     Raises:
         aiohttp.ClientError: There is none.
     """
-    async with client_session(options.url) as client:
+    async with client_session(options.url, options.key) as client:
         await (await client.get("/healthz")).read()
         start = time.perf_counter()
         samples = await _samples(options, _sender(client, options, images))

@@ -12,9 +12,13 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
+
+# All load comes from one client.
+_ENVIRONMENT = {"PIXELPIPE_LOG_LEVEL": "warning", "PIXELPIPE_CLIENT_CONNECTIONS": "10000"}
 
 _PROGRAM = Path(sys.executable).with_name("pixelpipe")
 _PR_SET_PDEATHSIG = 1
@@ -40,20 +44,23 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def running_server(*options: str) -> AsyncIterator[Server]:
+async def running_server(*options: str, log: Path | None = None) -> AsyncIterator[Server]:
     """Serve on a free port of this machine over a temporary folder; stop when the block ends.
 
     SIGTERM and SIGHUP cancel the calling task, so that they end the server as well.
 
     Args:
         options: Further options of `pixelpipe serve`.
+        log: File for what it logs; by default the standard error of this process.
 
     Raises:
         ServerStartError: The server did not start; what it said is on the standard error.
     """
     _cancel_on_signals()
     with tempfile.TemporaryDirectory(prefix="pixelpipe-") as folder:
-        process = await _start(folder, options)
+        with contextlib.ExitStack() as opened:
+            errors = opened.enter_context(log.open("wb")) if log else None
+            process = await _start(folder, options, errors)
         try:
             yield Server(await _address(process), process.pid)
         finally:
@@ -67,7 +74,7 @@ def _cancel_on_signals() -> None:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
-async def _start(folder: str, options: tuple[str, ...]) -> Process:
+async def _start(folder: str, options: tuple[str, ...], errors: BinaryIO | None) -> Process:
     """Start the server in a process group of its own.
 
     A Ctrl-C of the terminal would otherwise reach it beside the signal of `_stop`, and a second
@@ -81,7 +88,8 @@ async def _start(folder: str, options: tuple[str, ...]) -> Process:
         *options,
         stdin=DEVNULL,
         stdout=PIPE,
-        env={"PIXELPIPE_LOG_LEVEL": "warning"} | os.environ,
+        stderr=errors,
+        env=_ENVIRONMENT | os.environ,
         process_group=0,
         preexec_fn=_end_with_parent,
     )

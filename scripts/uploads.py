@@ -59,11 +59,20 @@ ROUTES = {
 }
 
 
-def client_session(url: str) -> aiohttp.ClientSession:
-    """A client of the server at `url`, with no bound on its connections."""
+def client_session(url: str, key: str | None = None) -> aiohttp.ClientSession:
+    """A client of the server at `url`, with no bound on its connections.
+
+    Args:
+        url: Where the server is.
+        key: An API key, which goes with each request.
+    """
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     timeout = aiohttp.ClientTimeout(total=WAIT_S + 30)
     return aiohttp.ClientSession(
-        url, timeout=timeout, connector=aiohttp.TCPConnector(limit=0, limit_per_host=0)
+        url,
+        headers=headers,
+        timeout=timeout,
+        connector=aiohttp.TCPConnector(limit=0, limit_per_host=0),
     )
 
 

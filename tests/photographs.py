@@ -22,6 +22,15 @@ def photo_jpeg(width: int = 320, height: int = 240, quality: int = 90) -> bytes:
     return encoded.getvalue()
 
 
+@cache
+def noise_jpeg(side_px: int) -> bytes:
+    """A square that no codec makes small."""
+    noise = np.random.default_rng(0).integers(0, 256, (side_px, side_px, 3), np.uint8)
+    encoded = io.BytesIO()
+    Image.fromarray(noise).save(encoded, "JPEG", quality=80)
+    return encoded.getvalue()
+
+
 _numbers = count()
 
 

@@ -6,14 +6,20 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 from pytest_aiohttp import AiohttpClient, AiohttpServer
 
 from pixelpipe.config import MIB, Settings
 from pixelpipe.runtime import Runtime
-from pixelpipe.server.app import RUNNER_OPTIONS, make_app
+from pixelpipe.server.app import make_app
+from pixelpipe.server.bounds import bounds_of
+from pixelpipe.server.context import RUNTIME
+from pixelpipe.server.descriptors import MOST_CONNECTIONS
+from pixelpipe.server.runner import Runner
 
 Client = TestClient[web.Request, None]
 
@@ -29,14 +35,18 @@ def small_settings(data_dir: Path, **changes: object) -> Settings:
 
 
 async def connected(
-    runtime: Runtime, aiohttp_server: AiohttpServer, aiohttp_client: AiohttpClient
+    runtime: Runtime, _server: AiohttpServer, aiohttp_client: AiohttpClient
 ) -> Client:
-    """A client of a server over `runtime`, on a real port.
+    """A client of a server over `runtime`, on a real port."""
+    return await aiohttp_client(BoundedServer(make_app(runtime)))
 
-    pytest-aiohttp's servers have handler cancellation on, and take the option from nobody.
-    """
-    options = {name: value for name, value in RUNNER_OPTIONS.items() if "cancel" not in name}
-    return await aiohttp_client(await aiohttp_server(make_app(runtime), **options))
+
+class BoundedServer(TestServer):
+    """aiohttp's server for tests, on connections as those of the real one."""
+
+    async def _make_runner(self, **options: Any) -> Runner:
+        most = self.app[RUNTIME].settings.max_connections or MOST_CONNECTIONS
+        return Runner(self.app, bounds_of(self.app, most), **options)
 
 
 class LiveServer:
@@ -48,8 +58,10 @@ class LiveServer:
         environment: Further variables, such as `PIXELPIPE_DRAIN_TIMEOUT_S`.
     """
 
+    runs: tuple[str, ...] = ("-m", "pixelpipe")
+
     def __init__(self, data_dir: Path, *options: str, **environment: str) -> None:
-        program = [sys.executable, "-m", "pixelpipe", "serve", "--host", "127.0.0.1"]
+        program = [sys.executable, *self.runs, "serve", "--host", "127.0.0.1"]
         places = ["--port", "0", "--data", str(data_dir), "--workers", "2"]
         self.data_dir = data_dir
         self.log = data_dir.with_suffix(".log")
@@ -62,6 +74,13 @@ class LiveServer:
                 env=os.environ | {"PIXELPIPE_ARENA_BYTES": str(64 * MIB)} | environment,
             )
         self.url = self._read_url()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        port = urlsplit(self.url).port
+        assert port is not None
+        return port
 
     @property
     def pid(self) -> int:

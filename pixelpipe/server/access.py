@@ -7,6 +7,8 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from pixelpipe.server.headers import protect
+
 REQUEST_ID_FIELD = "X-Request-Id"
 
 _REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
@@ -38,7 +40,10 @@ async def access(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def mark_response(request: web.Request, response: web.StreamResponse) -> None:
     """Put on every answer what every answer has; runs before the headers go out."""
-    if request_id := request.get(_REQUEST_ID):
-        response.headers[REQUEST_ID_FIELD] = request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Server"] = "PixelPipe"
+    # Without an id it was refused before anything of ours saw it.
+    response.headers[REQUEST_ID_FIELD] = request.get(_REQUEST_ID) or secrets.token_hex(8)
+    protect(response.headers, response.status)
+    if "Upgrade" in request.headers:
+        # aiohttp's parser drops what comes in one piece with such a request.
+        response.force_close()
+        response.headers["Connection"] = "close"

@@ -1,7 +1,5 @@
 """The HTTP application: its routes, and what surrounds every request."""
 
-from typing import Any
-
 from aiohttp import web
 
 from pixelpipe.runtime import Runtime
@@ -11,48 +9,75 @@ from pixelpipe.server import (
     files,
     health,
     jobs,
+    links,
     page,
     presets,
+    sessions,
     transform,
     variants,
 )
 from pixelpipe.server.access import access, mark_response
+from pixelpipe.server.auth import let_in
+from pixelpipe.server.below import move_below, place_headers, placed_links
 from pixelpipe.server.context import RUNTIME, STREAMS
+from pixelpipe.server.cors import preflights, share
+from pixelpipe.server.door import open_door
+from pixelpipe.server.hosts import known_host
+from pixelpipe.server.origins import own_pages
 from pixelpipe.server.problems import problems
+from pixelpipe.server.quota import mark_quota
+from pixelpipe.server.screening import SMALL_BODY_BYTES, plausible, small_bodies
+from pixelpipe.server.site import SITE, read_site
+from pixelpipe.server.sources import open_sources
 from pixelpipe.server.sse import Streams
+from pixelpipe.server.standing import mark_standing
 from pixelpipe.server.upload import expect_continue
 
-# For whatever runs the application. A vanished client ends its handler at once; no body is
-# inflated, not even one that is refused and only drained.
-RUNNER_OPTIONS: dict[str, Any] = {
-    "handler_cancellation": True,
-    "auto_decompress": False,
-    "keepalive_timeout": 75.0,
-    "access_log": None,
+_UPLOADS = {
+    "/api/jobs": jobs.submit,
+    "/api/transform": transform.transform,
+    "/api/files": files.submit,
+    "/api/files/async": files.submit_async,
 }
 
 
 def make_app(runtime: Runtime) -> web.Application:
-    """The application over an open runtime; run it with `RUNNER_OPTIONS`."""
-    app = web.Application(middlewares=[access, problems])
+    """The application over an open runtime; `connections.Runner` runs it."""
+    app = web.Application(
+        client_max_size=SMALL_BODY_BYTES,
+        middlewares=[
+            access,
+            placed_links,
+            problems,
+            known_host,
+            preflights,
+            own_pages,
+            let_in,
+            plausible,
+            small_bodies(_UPLOADS.values()),
+        ],
+    )
     app[RUNTIME] = runtime
-    app[STREAMS] = Streams()
+    app[SITE] = read_site(runtime.settings)
+    app[STREAMS] = Streams(runtime.settings.client_streams)
     app.cleanup_ctx.append(page.load_page)
+    app.cleanup_ctx.append(open_door)
+    app.cleanup_ctx.append(open_sources)
     app.on_response_prepare.append(mark_response)
+    app.on_response_prepare.append(share)
+    app.on_response_prepare.append(mark_standing)
+    app.on_response_prepare.append(place_headers)
+    app.on_response_prepare.append(mark_quota)
     app.on_shutdown.append(app[STREAMS].stop)
     _add_uploads(app.router)
     _add_jobs(app.router)
     _add_reads(app.router)
+    move_below(app.router, app[SITE].base_path)
     return app
 
 
 def _add_uploads(router: web.UrlDispatcher) -> None:
-    for path, handler in (
-        ("/api/jobs", jobs.submit),
-        ("/api/transform", transform.transform),
-        ("/api/files", files.submit),
-        ("/api/files/async", files.submit_async),
-    ):
+    for path, handler in _UPLOADS.items():
         router.add_post(path, handler, expect_handler=expect_continue)
 
 
@@ -64,11 +89,15 @@ def _add_jobs(router: web.UrlDispatcher) -> None:
     router.add_get("/api/jobs/{job_id}/events", events.job_events, allow_head=False)
     router.add_get("/api/jobs/{job_id}/variants/{name}", variants.variant)
     router.add_get("/api/jobs/{job_id}/archive.zip", archive.archive)
+    router.add_post("/api/jobs/{job_id}/links", links.links)
 
 
 def _add_reads(router: web.UrlDispatcher) -> None:
     router.add_get("/api/events", events.events, allow_head=False)
     router.add_get("/api/presets", presets.presets)
+    router.add_get("/api/session", sessions.session)
+    router.add_post("/api/session", sessions.sign_in)
+    router.add_delete("/api/session", sessions.sign_out)
     router.add_get("/healthz", health.healthz)
     router.add_get("/readyz", health.readyz)
     router.add_get("/", page.index)

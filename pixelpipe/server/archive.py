@@ -9,10 +9,12 @@ from pixelpipe.errors import ArchiveNotReadyError, JobGoneError
 from pixelpipe.formats.registry import FORMATS
 from pixelpipe.jobs.model import Job, TaskState, Variant
 from pixelpipe.jobs.service import JobService
-from pixelpipe.jobs.views import JobView, job_view
+from pixelpipe.jobs.views import JobView, job_view, place_links
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.names import archive_entry_name, archive_name, content_disposition
 from pixelpipe.server.problems import problem_response
+from pixelpipe.server.site import SITE
+from pixelpipe.server.submissions import caller_of
 from pixelpipe.server.zip_stream import Entry, archive_size_bytes, chunks
 
 MANIFEST = "manifest.json"
@@ -31,13 +33,14 @@ async def archive(request: web.Request) -> web.StreamResponse:
     If a file cannot be read any more the connection is cut, so that nothing passes for whole.
     """
     service = request.app[RUNTIME].service
-    job = await service.get(request.match_info["job_id"])
+    job = await service.get(request.match_info["job_id"], caller_of(request).reach)
     if job.deleted_at is not None:
         raise JobGoneError("The job was deleted.")
     if refusal := _not_ready(job):
         return refusal
+    root = request.app[SITE].link_root  # whoever unpacks it is not at this site
     with service.reading(job):
-        return await _send(request, job, await _entries(service, job))
+        return await _send(request, job, await _entries(service, job, root))
 
 
 def _not_ready(job: Job) -> web.Response | None:
@@ -54,7 +57,7 @@ def _made(job: Job) -> list[Variant]:
     return [variant for variant in job.variants if variant.state is TaskState.COMPLETED]
 
 
-async def _entries(service: JobService, job: Job) -> list[Entry]:
+async def _entries(service: JobService, job: Job, root: str) -> list[Entry]:
     """The manifest and the files, each of which is whole."""
     files: list[Entry] = []
     names: dict[str, str] = {}
@@ -65,7 +68,8 @@ async def _entries(service: JobService, job: Job) -> list[Entry]:
         name = archive_entry_name(job.source.name, variant.task.name, extension)
         names[variant.task.name] = name
         files.append(Entry(name, path, variant.blob.size_bytes))
-    manifest = ManifestView(job=job_view(job), files=names).model_dump_json(indent=2).encode()
+    document = ManifestView(job=job_view(job), files=names).model_dump_json(indent=2)
+    manifest = place_links(document.encode(), root)
     return [Entry(MANIFEST, manifest, len(manifest)), *files]
 
 

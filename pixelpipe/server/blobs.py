@@ -9,8 +9,10 @@ from aiohttp import web
 
 from pixelpipe.errors import RangeNotSatisfiableError
 from pixelpipe.jobs.model import Blob
+from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.problems import problem_response
 from pixelpipe.server.ranges import requested_range
+from pixelpipe.server.slow_readers import while_it_reads
 
 
 async def send_blob(
@@ -78,7 +80,9 @@ def _close(opened: asyncio.Task[BinaryIO]) -> None:
 
 
 async def _copy(request: web.Request, file: BinaryIO, wanted: range) -> None:
-    if request.transport is None:
+    transport = request.transport
+    if transport is None:
         raise ConnectionResetError("the client has gone")
     loop = asyncio.get_running_loop()
-    await loop.sendfile(request.transport, file, wanted.start, len(wanted))
+    async with while_it_reads(transport, request.app[RUNTIME].settings.write_timeout_s):
+        await loop.sendfile(transport, file, wanted.start, len(wanted))

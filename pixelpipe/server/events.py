@@ -7,9 +7,13 @@ from contextlib import aclosing
 from aiohttp import web
 
 from pixelpipe.errors import MalformedRequestError
+from pixelpipe.jobs.reach import Reach
 from pixelpipe.jobs.service import JobService
+from pixelpipe.server.below import placed_events
+from pixelpipe.server.clients import client_address
 from pixelpipe.server.context import RUNTIME, STREAMS
 from pixelpipe.server.sse import Feed
+from pixelpipe.server.submissions import caller_of
 
 _MAX_ID_DIGITS = 18
 
@@ -20,7 +24,7 @@ async def job_events(request: web.Request) -> web.StreamResponse:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """The events of the jobs named by `?job=`, to the end of all of them; else those of every job.
+    """The events of the jobs named by `?job=`, to the end of all of them; else of all the caller's.
 
     Without `?job=` it never ends, and starts with what happens from now on.
     """
@@ -28,11 +32,18 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 async def _stream(request: web.Request, job_ids: Collection[str] | None) -> web.StreamResponse:
+    with request.app[STREAMS].place(client_address(request)):
+        return await _send(request, job_ids)
+
+
+async def _send(request: web.Request, job_ids: Collection[str] | None) -> web.StreamResponse:
     runtime = request.app[RUNTIME]
-    service = runtime.service
-    ended = job_ids is not None and await _all_ended(service, job_ids)
+    service, reach = runtime.service, caller_of(request).reach
+    ended = job_ids is not None and await _all_ended(service, job_ids, reach)
     position = await _position(request, service, from_start=job_ids is not None)
-    async with aclosing(Feed(service.follow(position, job_ids))) as feed:
+    async with aclosing(
+        Feed(placed_events(request, service.follow(position, job_ids, reach)))
+    ) as feed:
         if ended and await feed.exhausted():
             return web.Response(status=204)
         return await request.app[STREAMS].send(
@@ -40,8 +51,8 @@ async def _stream(request: web.Request, job_ids: Collection[str] | None) -> web.
         )
 
 
-async def _all_ended(service: JobService, job_ids: Collection[str]) -> bool:
-    jobs = await asyncio.gather(*(service.get(job_id) for job_id in job_ids))
+async def _all_ended(service: JobService, job_ids: Collection[str], reach: Reach) -> bool:
+    jobs = await asyncio.gather(*(service.get(job_id, reach) for job_id in job_ids))
     return all(job.ended for job in jobs)
 
 

@@ -14,7 +14,7 @@ from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.preferences import MAX_WAIT_S, prefers
 from pixelpipe.server.problems import problem_response
 from pixelpipe.server.single import flat_spec
-from pixelpipe.server.submissions import WISHES, check_wishes, job_submission
+from pixelpipe.server.submissions import WISHES, caller_of, job_submission, sender_of
 from pixelpipe.server.upload import received
 from pixelpipe.server.variants import variant_headers
 
@@ -63,7 +63,9 @@ async def submit(request: web.Request) -> web.StreamResponse:
     job = await _accept(request)
     runtime = request.app[RUNTIME]
     cancel_left = runtime.settings.cancel_on_disconnect
-    job = await runtime.service.wait(job.id, MAX_WAIT_S, cancel_left=cancel_left)
+    job = await runtime.service.wait(
+        job.id, caller_of(request).reach, MAX_WAIT_S, cancel_left=cancel_left
+    )
     (made,) = job.variants
     if not job.ended:
         return _accepted(job)
@@ -90,8 +92,7 @@ def _accepted(job: Job) -> web.Response:
 
 async def _accept(request: web.Request) -> Job:
     runtime = request.app[RUNTIME]
-    check_wishes(request)
-    async with received(request, _FIELDS) as body:
+    async with received(request, _FIELDS, sender_of(request)) as body:
         spec = flat_spec({"name": _NAME, "quad": {}}, body.fields, runtime.settings)
         return await runtime.service.accept(job_submission(request, body, [spec]))
 

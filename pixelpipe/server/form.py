@@ -2,24 +2,36 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from pixelpipe.errors import EncodedBodyError, MalformedRequestError
+from pixelpipe.server.body import Body
 
 MAX_PARTS = 32
 MAX_FIELD_BYTES = 65536
+
+# Of one part.
+MAX_HEADERS = 16
+MAX_HEADER_BYTES = 8190
 
 _CHUNK_BYTES = 65536
 _PLAIN = frozenset({"", "identity", "binary", "8bit", "7bit"})
 
 
 class Form:
-    """A form as it arrives."""
+    """A form as it arrives.
 
-    def __init__(self, request: web.Request) -> None:
+    Args:
+        request: Whose body it is.
+        body: That body.
+    """
+
+    def __init__(self, request: web.Request, body: Body) -> None:
         self._request = request
+        self._body = body
         self._reader: MultipartReader | None = None
         self._parts = 0
 
@@ -31,9 +43,10 @@ class Form:
             EncodedBodyError: The part is compressed or otherwise encoded.
         """
         with _broken_is_malformed():
-            part = await (await self._open()).next()
-        if part is None:
-            return None
+            part = await self._open().next()
+            if part is None:
+                await self._read_to_the_end()
+                return None
         self._parts += 1
         if self._parts > MAX_PARTS:
             raise MalformedRequestError(f"The form has more than {MAX_PARTS} parts.")
@@ -42,14 +55,24 @@ class Form:
         _refuse_encoded(part)
         return part
 
-    async def _open(self) -> MultipartReader:
+    def _open(self) -> MultipartReader:
         if self._reader is None:
             if self._request.content_type != "multipart/form-data":
                 raise MalformedRequestError(
                     "Of multipart bodies, only multipart/form-data is read."
                 )
-            self._reader = await self._request.multipart()
+            self._reader = MultipartReader(
+                self._request.headers,
+                cast("StreamReader", self._body),
+                max_headers=MAX_HEADERS,
+                max_field_size=MAX_HEADER_BYTES,
+            )
         return self._reader
+
+    async def _read_to_the_end(self) -> None:
+        """Pass over what stands behind the last part, so that the connection can go on."""
+        while await self._body.read_any():
+            pass
 
 
 async def next_chunk(part: BodyPartReader) -> bytes:
@@ -95,7 +118,13 @@ def _broken_is_malformed() -> Iterator[None]:
     """Say of what aiohttp's parser raises, whatever its type, that the form is broken."""
     try:
         yield
-    except (ValueError, RuntimeError, HttpProcessingError, web.RequestPayloadError) as error:
+    except (
+        ValueError,
+        RuntimeError,
+        AssertionError,
+        HttpProcessingError,
+        web.RequestPayloadError,
+    ) as error:
         raise MalformedRequestError(
             "The multipart body is broken: it ends early or does not follow its boundary."
         ) from error

@@ -47,7 +47,7 @@ def idempotency_key(headers: MultiMapping[str]) -> str | None:
 
 
 def request_fingerprint(
-    route: str, source_sha256: str, specs: Sequence[Spec], options: Mapping[str, str]
+    route: str, source: str, specs: Sequence[Spec], options: Mapping[str, str]
 ) -> str:
     """The same for requests that want the same, and for no others; SHA-256 in hex.
 
@@ -56,13 +56,13 @@ def request_fingerprint(
 
     Args:
         route: Which operation.
-        source_sha256: Digest of the upload.
+        source: Digest of the upload, or the URL that it is fetched from.
         specs: What is wanted of it, in the order of the answer.
         options: What else the request says.
     """
     document = {
         "route": route,
-        "source": source_sha256,
+        "source": source,
         "specs": [spec.model_dump(mode="json", exclude_defaults=True) for spec in specs],
         "options": dict(options),
     }

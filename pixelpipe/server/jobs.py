@@ -3,21 +3,23 @@
 from aiohttp import web
 
 from pixelpipe.jobs.model import Job
+from pixelpipe.jobs.reach import Reach
 from pixelpipe.jobs.views import job_url, job_view
 from pixelpipe.server.answers import answer
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.fields import json_field
 from pixelpipe.server.listing import find_page, job_list, parse_listing
 from pixelpipe.server.preferences import preferred_wait_s
-from pixelpipe.server.submissions import WISHES, caller_of, check_wishes, job_submission
+from pixelpipe.server.quota import wants_place
+from pixelpipe.server.submissions import WISHES, caller_of, job_submission, sender_of
 from pixelpipe.server.upload import received
 
 
 async def submit(request: web.Request) -> web.Response:
     """Take a picture in; 202 once it is acknowledged, or 200 at its end if the client waits."""
     runtime = request.app[RUNTIME]
-    check_wishes(request)
-    async with received(request, ("preset", "variants", *WISHES)) as body:
+    fields = ("preset", "variants", *WISHES)
+    async with received(request, fields, sender_of(request)) as body:
         specs = runtime.presets.choose(
             body.fields.get("preset"), json_field(body.fields, "variants"), runtime.settings
         )
@@ -34,13 +36,14 @@ async def _accepted(request: web.Request, job: Job) -> web.Response:
         return answer(job_view(job), status=202, headers=headers)
     headers["Preference-Applied"] = f"wait={wait_s}"
     cancel_left = runtime.settings.cancel_on_disconnect
-    job = await runtime.service.wait(job.id, wait_s, cancel_left=cancel_left)
+    reach = caller_of(request).reach
+    job = await runtime.service.wait(job.id, reach, wait_s, cancel_left=cancel_left)
     return answer(job_view(job), status=200 if job.ended else 202, headers=headers)
 
 
 async def jobs(request: web.Request) -> web.Response:
     """A page of the caller's jobs, newest first."""
-    listing = parse_listing(request.query, caller_of(request).tenant)
+    listing = parse_listing(request.query, caller_of(request).reach)
     found = await find_page(request.app[RUNTIME].service.list, listing)
     page = await job_list(listing, found)
     return answer(page, headers={"Link": f'<{page.next}>; rel="next"'} if page.next else None)
@@ -48,13 +51,13 @@ async def jobs(request: web.Request) -> web.Response:
 
 async def job(request: web.Request) -> web.Response:
     """One job with its variants, timings and links."""
-    found = await request.app[RUNTIME].service.get(request.match_info["job_id"])
+    found = await request.app[RUNTIME].service.get(*_asked(request))
     return answer(job_view(found))
 
 
 async def delete(request: web.Request) -> web.Response:
     """Cancel the job: 202; or remove one that has ended: 204."""
-    cancelled = await request.app[RUNTIME].service.delete(request.match_info["job_id"])
+    cancelled = await request.app[RUNTIME].service.delete(*_asked(request))
     if cancelled is None:
         return web.Response(status=204)
     return answer(job_view(cancelled), status=202)
@@ -62,5 +65,11 @@ async def delete(request: web.Request) -> web.Response:
 
 async def retry(request: web.Request) -> web.Response:
     """Take the job's failed variants back to the queue; answers as `submit`."""
-    job = await request.app[RUNTIME].service.retry(request.match_info["job_id"])
+    wants_place(request, caller_of(request).client)
+    job = await request.app[RUNTIME].service.retry(*_asked(request))
     return await _accepted(request, job)
+
+
+def _asked(request: web.Request) -> tuple[str, Reach]:
+    """Which job it is about, and whose jobs the caller may see."""
+    return request.match_info["job_id"], caller_of(request).reach

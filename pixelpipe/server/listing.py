@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from pixelpipe.errors import MalformedRequestError
 from pixelpipe.jobs.model import Job, JobState
 from pixelpipe.jobs.ports import Listing
+from pixelpipe.jobs.reach import Reach
 from pixelpipe.jobs.views import JobView, job_view
 
 PATH = "/api/jobs"
@@ -44,13 +45,13 @@ class JobListView(BaseModel):
     next: str | None = Field(description="Path and query of the next page; null on the last one.")
 
 
-def parse_listing(query: MultiMapping[str], tenant: str) -> Listing:
+def parse_listing(query: MultiMapping[str], reach: Reach) -> Listing:
     """What the query asks for.
 
     Args:
         query: `state` (one or more, comma separated), `limit`, `cursor`, `created_after` and
             `created_before`; all may be left out.
-        tenant: Who asks.
+        reach: Whose jobs are listed.
 
     Raises:
         MalformedRequestError: A parameter is unknown, given twice, or not what it should be.
@@ -58,7 +59,7 @@ def parse_listing(query: MultiMapping[str], tenant: str) -> Listing:
     values = _known_once(query.items())
     cursor = values.get("cursor")
     return Listing(
-        tenant=tenant,
+        tenant=reach.tenant,
         states=_states(values["state"]) if "state" in values else (),
         created_after=_moment(values, "created_after"),
         created_before=_moment(values, "created_before"),

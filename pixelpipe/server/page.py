@@ -14,8 +14,8 @@ from pixelpipe.errors import RouteNotFoundError
 INDEX = "index.html"
 
 _POLICY = (
-    "default-src 'self'; img-src 'self' blob:; object-src 'none'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 # Not from the system's table, which differs from machine to machine.
@@ -83,7 +83,6 @@ async def index(request: web.Request) -> web.Response:
     """The page."""
     response = _send(request, INDEX)
     response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
 

@@ -1,22 +1,32 @@
 """Serve until told to stop: the first signal drains, the second ends it at once."""
 
 import asyncio
-import logging
+import gc
 import os
 import signal
+import socket
 import warnings
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import cast
 
 from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from pixelpipe.config import Settings
 from pixelpipe.engine.process import WORKER_MAIN
 from pixelpipe.runtime import Runtime, open_runtime
-from pixelpipe.server.app import RUNNER_OPTIONS, make_app
+from pixelpipe.server.app import make_app
+from pixelpipe.server.bounds import bounds_of
 from pixelpipe.server.context import STREAMS
+from pixelpipe.server.descriptors import connections_held, raise_limit
+from pixelpipe.server.runner import Runner
 
 _LAST_ANSWERS_S = 2.0
+
+# asyncio takes as many new connections in one go as may wait for it. Few in one go do not hold up
+# the others; many that wait need not come again, a second later.
+_ACCEPTED_AT_ONCE = 64
+_WAITING_CONNECTIONS = 4096
+
 _HALF_OPEN_S = 3.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -29,14 +39,16 @@ async def serve(settings: Settings, worker_main: str = WORKER_MAIN) -> None:
     """Run the server until SIGINT or SIGTERM.
 
     Raises:
+        DescriptorLimitError: So many connections cannot be held.
         ListenError: The port is taken, or the address is not this machine's.
     """
+    connections = connections_held(settings, raise_limit())
     _ignore_broken_clients()
     told_to_stop = _watch_signals()
     async with AsyncExitStack() as closing:
         runtime = await _opened(closing, open_runtime(settings, worker_main), told_to_stop)
         if runtime is not None:
-            await _serve(runtime, told_to_stop)
+            await _serve(runtime, connections, told_to_stop)
 
 
 async def _opened(
@@ -60,10 +72,13 @@ async def _opened(
     return None if entering.cancelled() else entering.result()
 
 
-async def _serve(runtime: Runtime, told_to_stop: asyncio.Event) -> None:
+async def _serve(runtime: Runtime, connections: int, told_to_stop: asyncio.Event) -> None:
     app = make_app(runtime)
-    runner = web.AppRunner(app, shutdown_timeout=_LAST_ANSWERS_S, **RUNNER_OPTIONS)
+    runner = Runner(app, bounds_of(app, connections), shutdown_timeout=_LAST_ANSWERS_S)
     await runner.setup()
+    # What is there by now stays: without it, a full collection holds up the loop half as long.
+    gc.collect()
+    gc.freeze()
     try:
         url = await _listen(runner, runtime.settings)
         print(f"PixelPipe listening on {url}", flush=True)  # noqa: T201 - for who started it
@@ -81,11 +96,6 @@ def _ignore_broken_clients() -> None:
     """Keep what clients send wrong out of the log; aiohttp would warn of it, traceback and all."""
     warnings.simplefilter("ignore", BadContentDispositionHeader)
     warnings.simplefilter("ignore", BadContentDispositionParam)
-    logging.getLogger("aiohttp.server").addFilter(_is_ours)
-
-
-def _is_ours(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _watch_signals() -> asyncio.Event:
@@ -104,11 +114,21 @@ def _watch_signals() -> asyncio.Event:
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> str:
-    site = web.TCPSite(runner, settings.host, settings.port)
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=_ACCEPTED_AT_ONCE)
     try:
         await site.start()
+        _lengthen_queue(site)
     except OSError as error:
         reason = str(error.strerror).rpartition(": ")[2]  # asyncio puts the address before it
         raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {reason}") from error
     host, port = runner.addresses[0][:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return origin + settings.base_path
+
+
+def _lengthen_queue(site: web.TCPSite) -> None:
+    """Let more new connections wait (listen(2) may be called again)."""
+    server = cast("asyncio.Server", site._server)  # noqa: SLF001 - aiohttp shows it nowhere
+    for listening in server.sockets:
+        with socket.socket(fileno=os.dup(listening.fileno())) as same:
+            same.listen(_WAITING_CONNECTIONS)

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from aiohttp import web
 
+from pixelpipe.errors import TooManyStreamsError
 from pixelpipe.jobs.model import Event
+from pixelpipe.server.crowd import Crowd
 
 RECONNECT_MS = 1000
 PIECE_BYTES = 64 * 1024
@@ -89,11 +92,34 @@ class Feed:
 
 
 class Streams:
-    """The open streams, so that shutting down can end them."""
+    """The open streams, so that shutting down can end them, and nobody have too many.
 
-    def __init__(self) -> None:
+    Args:
+        each: Most that one client may have.
+    """
+
+    def __init__(self, each: int) -> None:
         self._feeds: set[Feed] = set()
         self._stopped = False
+        self._each = each
+        self._crowd = Crowd(each)
+
+    @contextmanager
+    def place(self, client: str) -> Iterator[None]:
+        """Room for one more stream of this client.
+
+        Raises:
+            TooManyStreamsError: There is none.
+        """
+        if not self._crowd.enter(client):
+            raise TooManyStreamsError(
+                f"A client may have {self._each} event streams open; one stream carries the events "
+                "of many jobs."
+            )
+        try:
+            yield
+        finally:
+            self._crowd.leave(client)
 
     async def send(
         self, request: web.Request, feed: Feed, position: int, heartbeat_s: float

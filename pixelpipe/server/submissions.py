@@ -7,11 +7,14 @@ from dataclasses import replace
 from aiohttp import web
 
 from pixelpipe.jobs.records import Key
-from pixelpipe.jobs.submission import PRIORITIES, Caller, Submission, Wishes
+from pixelpipe.jobs.submission import PRIORITIES, Caller, Sender, Submission, Wishes
 from pixelpipe.recipes.mistakes import Mistake, invalid_spec
 from pixelpipe.recipes.spec import Spec
+from pixelpipe.server.below import own_path
+from pixelpipe.server.clients import client_address
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.idempotency import idempotency_key, request_fingerprint
+from pixelpipe.server.identity import identity_of
 from pixelpipe.server.upload import Received
 from pixelpipe.webhooks.targets import check_url
 
@@ -22,17 +25,24 @@ _PRIORITY = re.compile(r"[+-]?[0-9]{1,3}")
 
 
 def caller_of(request: web.Request) -> Caller:
-    """Who asks; its address stands for it."""
-    return Caller(client=request.remote or "")
+    """Who asks: by its key, and where none is needed by its address."""
+    identity = identity_of(request)
+    return Caller(
+        tenant=identity.tenant,
+        client=identity.key_id or client_address(request),
+        everybodys=identity.admin,
+    )
 
 
-def check_wishes(request: web.Request) -> None:
-    """Refuse a bad key before the body is read.
+def sender_of(request: web.Request) -> Sender:
+    """Who asks, and with which key, before the body is read.
 
     Raises:
         MalformedRequestError: As `idempotency_key`.
     """
-    idempotency_key(request.headers)
+    caller = caller_of(request)
+    key = idempotency_key(request.headers)
+    return Sender(tenant=caller.tenant, client=caller.client, key=key)
 
 
 def job_submission(request: web.Request, body: Received, specs: Sequence[Spec]) -> Submission:
@@ -76,5 +86,7 @@ def _key(request: web.Request, body: Received, specs: Sequence[Spec], wishes: Wi
         "priority": str(wishes.priority),
         "webhook": wishes.webhook or "",
     }
-    fingerprint = request_fingerprint(request.path, body.upload.sha256, specs, options)
+    # The same request is the same when what is at the URL has changed.
+    source = body.url or body.upload.sha256
+    fingerprint = request_fingerprint(own_path(request), source, specs, options)
     return Key(caller_of(request).tenant, name, fingerprint)

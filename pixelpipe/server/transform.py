@@ -5,7 +5,7 @@ from aiohttp import web
 from pixelpipe.config import Settings
 from pixelpipe.errors import MalformedRequestError
 from pixelpipe.formats.registry import FORMATS
-from pixelpipe.jobs.submission import Rendered, Submission
+from pixelpipe.jobs.submission import Rendered, Sender, Submission
 from pixelpipe.recipes.spec import Spec
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.fields import json_field
@@ -20,11 +20,11 @@ _NAME = "transform"
 async def transform(request: web.Request) -> web.Response:
     """Answer with the picture that the spec asks for."""
     runtime = request.app[RUNTIME]
-    async with received(request, ("spec", *PLACES), stored=False) as body:
+    caller = caller_of(request)
+    sender = Sender(tenant=caller.tenant, client=caller.client)
+    async with received(request, ("spec", *PLACES), sender, stored=False) as body:
         spec = _spec(body.fields, runtime.settings)
-        submission = Submission(
-            body.upload, body.name, (spec,), body.receive_ms, caller_of(request)
-        )
+        submission = Submission(body.upload, body.name, (spec,), body.receive_ms, caller)
         rendered = await runtime.service.transform(submission)
     return _picture(rendered, body.name)
 

@@ -1,28 +1,23 @@
 """An upload: the request's body, chunk by chunk, straight into shared memory."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from aiohttp import HttpVersion11, web
 
 from pixelpipe.engine.uploads import Upload
-from pixelpipe.errors import (
-    EmptyBodyError,
-    EncodedBodyError,
-    MalformedRequestError,
-    UploadTooSlowError,
-)
+from pixelpipe.errors import EmptyBodyError, MalformedRequestError
+from pixelpipe.jobs.submission import Sender
+from pixelpipe.outbound.fetch import SOURCE_URL
+from pixelpipe.server.body import Body, body_in_time
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.form import Form, next_chunk, text
 from pixelpipe.server.names import source_name
-
-# A body has this long to begin, and has to keep up this average from then on: room in shared
-# memory is not held for a client that went to sleep.
-GRACE_S = 30.0
-MIN_BYTES_PER_S = 16384
+from pixelpipe.server.quota import wants_place
+from pixelpipe.server.sources import SOURCES, Sources, file_name
 
 # A form is longer than its file by boundaries, headers and fields.
 _FORM_EXTRA_BYTES = 65536
@@ -45,6 +40,11 @@ class Received:
     receive_ms: float = 0.0
 
     @property
+    def url(self) -> str | None:
+        """Where the image was fetched from, if it did not come with the request."""
+        return self.fields.get(SOURCE_URL)
+
+    @property
     def name(self) -> str:
         """The source's name, fit to be shown."""
         return source_name(self.fields.get("name", self.file_name))
@@ -56,39 +56,57 @@ async def expect_continue(_request: web.Request) -> None:
 
 @asynccontextmanager
 async def received(
-    request: web.Request, allowed: Collection[str], *, stored: bool = True
+    request: web.Request, allowed: Collection[str], sender: Sender, *, stored: bool = True
 ) -> AsyncIterator[Received]:
     """The request's image and fields; leaving gives the image's memory back unless it was taken.
 
     Args:
         request: A multipart form with one `file` part, or the image itself as the body. Fields
-            come as form fields or query parameters, in any order.
+            come as form fields or query parameters, in any order. Instead of the image there may
+            be a field `source_url`.
         allowed: Names that fields may have, besides `name`.
+        sender: Who sends it.
         stored: Whether the image is to be stored.
 
     Raises:
         EmptyBodyError: No image, or one of no bytes.
         MalformedRequestError: Broken multipart; a field that is unknown, given twice or too long.
         EncodedBodyError: The body is compressed.
-        UploadTooLargeError, MemoryFullError, StorageFullError, ShuttingDownError: As
-            `JobService.receive`.
+        UploadTooLargeError, MemoryFullError, QueueFullError, StorageFullError,
+            ShuttingDownError: As `JobService.receive`.
         UploadTooSlowError: The body does not keep up with `MIN_BYTES_PER_S`.
+        SourceUrlRefusedError, SourceUnavailableError, UnsupportedFormatError, RateLimitedError,
+            InvalidSpecError: As `Sources.fetch`.
     """
-    _refuse_encoded(request)
-    fields = _Fields({*allowed, "name"})
+    wants_place(request, sender.client)
+    sources = request.app[SOURCES]
+    fields = _Fields({*allowed, "name"}, sources)
     for name, value in request.query.items():
         fields.add(name, value)
-    runtime = request.app[RUNTIME]
+    room = partial(request.app[RUNTIME].service.receive, stored=stored, sender=sender)
     start = time.perf_counter()
-    declared = _declared_bytes(request, runtime.settings.max_upload_bytes)
-    async with runtime.service.receive(declared, stored=stored) as upload:
-        await _send_continue(request)
-        result = Received(upload, fields.values)
-        await _read_in_time(request, result, fields)
-        if not upload.size_bytes:
-            raise EmptyBodyError("The image has no bytes.")
-        result.receive_ms = (time.perf_counter() - start) * 1000
-        yield result
+    if SOURCE_URL not in fields.values or request.can_read_body:
+        async with room(_declared_bytes(request)) as upload:
+            await _send_continue(request)
+            result = Received(upload, fields.values)
+            await _read(request, result, fields)
+            if _has_image(result):
+                result.receive_ms = (time.perf_counter() - start) * 1000
+                yield result
+                return
+    url = fields.values[SOURCE_URL]
+    async with sources.fetch(url, sender.client, room) as upload:
+        passed_ms = (time.perf_counter() - start) * 1000
+        yield Received(upload, fields.values, file_name(url), passed_ms)
+
+
+def _has_image(received: Received) -> bool:
+    """Whether the image was in the body; it may be at a URL instead."""
+    if received.url is None and not received.upload.size_bytes:
+        raise EmptyBodyError("The image has no bytes.")
+    if received.url is not None and received.upload.size_bytes:
+        raise MalformedRequestError(f"Give either an image or {SOURCE_URL!r}, not both.")
+    return received.url is None
 
 
 @dataclass(slots=True)
@@ -96,29 +114,24 @@ class _Fields:
     """Fields as they turn up, each known and given once."""
 
     allowed: Collection[str]
+    sources: Sources
     values: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, value: str) -> None:
         self.check(name)
+        if name == SOURCE_URL:
+            self.sources.check(value)
         self.values[name] = value
 
     def check(self, name: str) -> None:
-        if name not in self.allowed:
+        if name not in self.allowed and name != SOURCE_URL:
             known = ", ".join(sorted(self.allowed))
             raise MalformedRequestError(f"There is no field {name[:80]!r}; there are {known}.")
         if name in self.values:
             raise MalformedRequestError(f"The field {name!r} is given more than once.")
 
 
-def _refuse_encoded(request: web.Request) -> None:
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding != "identity":
-        raise EncodedBodyError(
-            f"The body has Content-Encoding: {encoding[:40]}; send the image's bytes as they are."
-        )
-
-
-def _declared_bytes(request: web.Request, max_upload_bytes: int) -> int | None:
+def _declared_bytes(request: web.Request) -> int | None:
     """A bound on the image's size, as far as the request gives one.
 
     A form a little over the limit may hold a file just within it.
@@ -128,6 +141,7 @@ def _declared_bytes(request: web.Request, max_upload_bytes: int) -> int | None:
         return None
     if length == 0:
         raise EmptyBodyError("The request has no body; send an image.")
+    max_upload_bytes = request.app[RUNTIME].settings.max_upload_bytes
     if _is_form(request) and length <= max_upload_bytes + _FORM_EXTRA_BYTES:
         return min(length, max_upload_bytes)
     return length
@@ -145,44 +159,23 @@ async def _send_continue(request: web.Request) -> None:
         request.writer.output_size = 0  # as in aiohttp: the answer proper has not begun
 
 
-async def _read_in_time(request: web.Request, result: Received, fields: _Fields) -> None:
+async def _read(request: web.Request, result: Received, fields: _Fields) -> None:
     """Read the body for as long as it keeps coming."""
-    try:
-        async with asyncio.timeout(GRACE_S) as limit:
-            intake = _Intake(result.upload, limit)
-            if _is_form(request):
-                await _read_form(Form(request), intake, result, fields)
-            else:
-                await _read_raw(request, intake)
-    except TimeoutError:
-        raise UploadTooSlowError(
-            f"The upload came too slowly; it has to keep up {MIN_BYTES_PER_S} bytes a second."
-        ) from None
+    settings = request.app[RUNTIME].settings
+    most_bytes = settings.max_upload_bytes + _FORM_EXTRA_BYTES
+    async with body_in_time(request, most_bytes, settings.upload_timeout_s) as body:
+        if _is_form(request):
+            await _read_form(Form(request, body), result, fields)
+        else:
+            await _read_raw(body, result.upload)
 
 
-class _Intake:
-    """Takes in the image's bytes, each of which buys time for the next."""
-
-    def __init__(self, upload: Upload, limit: asyncio.Timeout) -> None:
-        self._upload = upload
-        self._limit = limit
-        self._start = asyncio.get_running_loop().time()
-
-    async def write(self, chunk: bytes) -> None:
-        await self._upload.write(chunk)
-        earned_s = self._upload.size_bytes / MIN_BYTES_PER_S
-        self._limit.reschedule(self._start + GRACE_S + earned_s)
+async def _read_raw(body: Body, upload: Upload) -> None:
+    async for chunk in body.chunks():
+        await upload.write(chunk)
 
 
-async def _read_raw(request: web.Request, intake: _Intake) -> None:
-    try:
-        async for chunk in request.content.iter_any():
-            await intake.write(chunk)
-    except web.RequestPayloadError as error:
-        raise MalformedRequestError("The body is broken: it ends early.") from error
-
-
-async def _read_form(form: Form, intake: _Intake, result: Received, fields: _Fields) -> None:
+async def _read_form(form: Form, result: Received, fields: _Fields) -> None:
     """Take in the file, and the fields before and after it."""
     seen_file = False
     while part := await form.next_part():
@@ -195,6 +188,6 @@ async def _read_form(form: Form, intake: _Intake, result: Received, fields: _Fie
             raise MalformedRequestError("The form has more than one file; send one a request.")
         seen_file, result.file_name = True, part.filename
         while not part.at_eof():
-            await intake.write(await next_chunk(part))
-    if not seen_file:
+            await result.upload.write(await next_chunk(part))
+    if not seen_file and SOURCE_URL not in fields.values:
         raise EmptyBodyError("The form has no file; the image goes into a part named 'file'.")

@@ -7,8 +7,10 @@ from pixelpipe.formats.registry import FORMATS
 from pixelpipe.jobs.model import Job, TaskState, Variant
 from pixelpipe.server.blobs import send_blob
 from pixelpipe.server.context import RUNTIME
+from pixelpipe.server.headers import PICTURE
 from pixelpipe.server.names import content_disposition, variant_file_name
 from pixelpipe.server.problems import problem_response
+from pixelpipe.server.submissions import caller_of
 
 # A variant never changes, and nobody can guess its address.
 _IMMUTABLE = "public, max-age=31536000, immutable"
@@ -17,7 +19,7 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 async def variant(request: web.Request) -> web.StreamResponse:
     """The variant's bytes, or why there are none; `?download=1` asks browsers to save them."""
     service = request.app[RUNTIME].service
-    job = await service.get(request.match_info["job_id"])
+    job = await service.get(request.match_info["job_id"], caller_of(request).reach)
     found = job.variant(request.match_info["name"])
     if found is None:
         names = ", ".join(v.task.name for v in job.variants)
@@ -38,6 +40,7 @@ def variant_headers(job: Job, made: Variant, *, download: bool) -> dict[str, str
     info = FORMATS[made.task.format]
     file_name = variant_file_name(job.source.name, made.task.name, info.extension)
     return {
+        **PICTURE,
         "Content-Type": info.media_type,
         "Cache-Control": _IMMUTABLE,
         "Content-Disposition": content_disposition(

@@ -113,7 +113,7 @@ async def test_a_request_that_was_refused_does_not_take_the_key(client: Client) 
 async def test_a_bad_key_is_refused_before_the_body_is_read(client: Client, key: str) -> None:
     """The body is announced, and never comes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
-    head = "POST /api/jobs HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n"
+    head = "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
     writer.write(f"{head}Idempotency-Key: {key}\r\n\r\n".encode())
     async with asyncio.timeout(PATIENCE_S):
         answer = await reader.readuntil(b"\r\n\r\n")

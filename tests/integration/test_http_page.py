@@ -15,7 +15,7 @@ async def test_the_page(client: Client) -> None:
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-cache"
-    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self';")
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none';")
     assert "PixelPipe" in await answer.text()
 
 

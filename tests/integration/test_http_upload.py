@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from pixelpipe.runtime import Runtime
-from pixelpipe.server import upload
+from pixelpipe.server import body
 from tests.photographs import photo_jpeg
 from tests.serving import Client
 
@@ -27,7 +27,7 @@ async def connection(
 
 def head(*fields: str) -> bytes:
     """The head of a request to transform."""
-    lines = ["POST /api/transform?width=16 HTTP/1.1", "Host: here", *fields, "", ""]
+    lines = ["POST /api/transform?width=16 HTTP/1.1", "Host: localhost", *fields, "", ""]
     return "\r\n".join(lines).encode()
 
 
@@ -93,7 +93,7 @@ async def test_a_client_that_leaves_in_mid_upload_gives_the_room_back(
 async def test_a_client_that_goes_to_sleep_is_not_waited_for(
     client: Client, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload, "GRACE_S", 0.05)
+    monkeypatch.setattr(body, "GRACE_S", 0.05)
     async with connection(client) as (reader, writer):
         writer.write(head("Content-Length: 100000") + b"x" * 100)
         answer = await reader.readuntil(b"\r\n\r\n")

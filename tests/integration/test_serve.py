@@ -67,7 +67,7 @@ def test_a_second_signal_ends_it_at_once(start_server: Start) -> None:
     server = start_server(PIXELPIPE_DRAIN_TIMEOUT_S="60")
     host, _, port = server.url.removeprefix("http://").rpartition(":")
     with socket.create_connection((host, int(port))) as client:
-        head = "POST /api/transform HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n"
+        head = "POST /api/transform HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
         client.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
         assert client.recv(100).startswith(b"HTTP/1.1 100 ")
         server.process.send_signal(signal.SIGTERM)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelpipe.errors import EncodedBodyError, MalformedRequestError
+from pixelpipe.server.body import body_in_time
 from pixelpipe.server.form import Form, next_chunk
 
 HEADERS = {"Content-Type": "multipart/form-data; boundary=cut"}
@@ -25,6 +26,7 @@ PIECES = st.sampled_from(
         b"Content-Type: multipart/mixed; boundary=in\r\n",
         b"Content-Length: 3\r\n",
         b"Content-Encoding: gzip\r\n",
+        b'Content-Disposition: form-data; name="_charset_"\r\n\r\n',
     ]
 )
 BODIES = st.lists(PIECES | st.binary(max_size=20), max_size=12).map(b"".join)
@@ -35,13 +37,16 @@ async def read(body: bytes) -> list[bytes]:
     stream = StreamReader(mock.Mock(), 2**16, loop=asyncio.get_running_loop())
     stream.feed_data(body)
     stream.feed_eof()
-    form = Form(make_mocked_request("POST", "/", HEADERS, payload=stream))
+    request = make_mocked_request("POST", "/", HEADERS, payload=stream)
     contents = []
-    while part := await form.next_part():
-        content = b""
-        while not part.at_eof():
-            content += await next_chunk(part)
-        contents.append(content)
+    async with body_in_time(request, len(body), 10.0) as reader:
+        form = Form(request, reader)
+        while part := await form.next_part():
+            content = b""
+            while not part.at_eof():
+                content += await next_chunk(part)
+            contents.append(content)
+    assert stream.at_eof()
     return contents
 
 

@@ -1,15 +1,20 @@
-"""Whatever the bytes: the probe answers or refuses in its own words, within its budget."""
+"""Whatever the bytes: probe and screen answer or refuse in their own words, within budget."""
 
 import io
+from contextlib import suppress
+from typing import Literal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from pixelpipe.errors import PixelPipeError
 from pixelpipe.formats.probe import read_header
 from pixelpipe.formats.reader import MAX_STEPS, Budget
+from pixelpipe.formats.screen import screen
 from pixelpipe.formats.source import SourceInfo
+from tests.fuzz.mutations import HUGE_LENGTHS, LENGTHS
+from tests.fuzz.mutations import SEEDS as WHOLE_FILES
 from tests.unit.probe_files import (
     ALPHA_URN,
     auxl,
@@ -80,6 +85,14 @@ SEEDS = (
 )
 
 
+MAX_FRAMES = 100
+# The screen may end a file properly which ends otherwise.
+SPARE_BYTES = 64
+
+many = settings(max_examples=500, deadline=None)
+some_seed = st.sampled_from(SEEDS + WHOLE_FILES)
+
+
 def answer(data: bytes) -> SourceInfo | None:
     """What the probe says; None where it refuses."""
     budget = Budget()
@@ -88,7 +101,16 @@ def answer(data: bytes) -> SourceInfo | None:
     except PixelPipeError:
         info = None
     assert budget.steps <= MAX_STEPS
+    if info is not None:
+        check_screen(data, info)
     return info
+
+
+def check_screen(data: bytes, info: SourceInfo) -> None:
+    """It hands on no more than there was, or refuses."""
+    with suppress(PixelPipeError):
+        kept = screen(memoryview(data), info.format, max_frames=MAX_FRAMES)
+        assert len(kept) <= len(data) + SPARE_BYTES
 
 
 def check_range(info: SourceInfo | None) -> None:
@@ -100,7 +122,8 @@ def check_range(info: SourceInfo | None) -> None:
         assert info.orientation in range(1, 9)
 
 
-@given(seed=st.sampled_from(SEEDS), kept=st.floats(0, 1))
+@many
+@given(seed=some_seed, kept=st.floats(0, 1))
 def test_a_cut_file_is_refused_or_keeps_its_size(seed: bytes, kept: float) -> None:
     whole, cut = answer(seed), answer(seed[: int(kept * len(seed))])
     assert whole is not None
@@ -112,8 +135,9 @@ def test_a_cut_file_is_refused_or_keeps_its_size(seed: bytes, kept: float) -> No
         )
 
 
+@many
 @given(
-    seed=st.sampled_from(SEEDS),
+    seed=some_seed,
     changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8),
 )
 def test_changed_bytes(seed: bytes, changes: list[tuple[float, int]]) -> None:
@@ -123,8 +147,39 @@ def test_changed_bytes(seed: bytes, changes: list[tuple[float, int]]) -> None:
     check_range(answer(bytes(data)))
 
 
+@many
 @given(
-    seed=st.sampled_from(SEEDS),
+    seed=some_seed,
+    place=st.floats(0, 1),
+    number=st.sampled_from(LENGTHS + HUGE_LENGTHS),
+    size=st.sampled_from([1, 2, 4]),
+    order=st.sampled_from(["big", "little"]),
+)
+def test_lying_lengths(
+    seed: bytes, place: float, number: int, size: int, order: Literal["big", "little"]
+) -> None:
+    at = int(place * len(seed))
+    lie = (number & ((1 << 8 * size) - 1)).to_bytes(size, order)
+    check_range(answer(seed[:at] + lie + seed[at + size :]))
+
+
+@many
+@given(one=some_seed, other=some_seed, place=st.floats(0, 1), start=st.floats(0, 1))
+def test_two_files_in_one(one: bytes, other: bytes, place: float, start: float) -> None:
+    check_range(answer(one[: int(place * len(one))] + other[int(start * len(other)) :]))
+
+
+@given(seed=st.sampled_from(WHOLE_FILES))
+def test_a_whole_file_passes_and_what_is_handed_on_passes_again(seed: bytes) -> None:
+    info = answer(seed)
+    assert info is not None
+    kept = screen(memoryview(seed), info.format, max_frames=MAX_FRAMES)
+    assert bytes(screen(kept, info.format, max_frames=MAX_FRAMES)) == bytes(kept)
+
+
+@many
+@given(
+    seed=some_seed,
     start=st.floats(0, 1),
     moved=st.floats(0, 1),
     inserted=st.binary(max_size=300),
@@ -134,6 +189,7 @@ def test_inserted_and_moved_bytes(seed: bytes, start: float, moved: float, inser
     check_range(answer(seed[:at] + inserted + seed[back:]))
 
 
+@many
 @given(magic=st.sampled_from(MAGICS), rest=st.binary(max_size=400))
 def test_any_bytes_behind_any_magic(magic: bytes, rest: bytes) -> None:
     check_range(answer(magic + rest))

@@ -155,7 +155,7 @@ async def test_a_client_that_does_not_read_is_not_written_to(
         connection = request.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER_BYTES)
         async with aclosing(Feed(source.batches())) as feed:
-            return await Streams().send(request, feed, 0, 10)
+            return await Streams(9).send(request, feed, 0, 10)
 
     server = await aiohttp_server(_app(stream))
     assert server.port
