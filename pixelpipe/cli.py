@@ -68,9 +68,9 @@ def serve(
         host=host, port=port, data_dir=data, workers=workers, presets_file=presets
     )
     from pixelpipe.logs import configure_logs
-    from pixelpipe.server.descriptors import DescriptorLimitError
     from pixelpipe.server.run import ListenError
     from pixelpipe.server.run import serve as run
+    from pixelpipe.server.wire.descriptors import DescriptorLimitError
 
     configure_logs(settings.log_level)
     try:

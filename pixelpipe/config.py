@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         description="Secrets that links and sessions are signed with, with commas between, the "
         "first signs; default: one is made and kept in the data folder.",
     )
-    session_s: Annotated[float, Field(gt=0)] = Field(
+    session_s: Annotated[float, Field(ge=1)] = Field(
         43_200.0, description="Seconds for which a session of the page lasts."
     )
     rate_limit: str | None = Field(

@@ -16,10 +16,10 @@ from pytest_aiohttp import AiohttpClient, AiohttpServer
 from pixelpipe.config import MIB, Settings
 from pixelpipe.runtime import Runtime
 from pixelpipe.server.app import make_app
-from pixelpipe.server.bounds import bounds_of
 from pixelpipe.server.context import RUNTIME
-from pixelpipe.server.descriptors import MOST_CONNECTIONS
-from pixelpipe.server.runner import Runner
+from pixelpipe.server.wire.bounds import bounds_of
+from pixelpipe.server.wire.descriptors import MOST_CONNECTIONS
+from pixelpipe.server.wire.runner import Runner
 
 Client = TestClient[web.Request, None]
 

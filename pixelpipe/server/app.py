@@ -17,20 +17,20 @@ from pixelpipe.server import (
     variants,
 )
 from pixelpipe.server.access import access, mark_response
-from pixelpipe.server.auth import let_in
-from pixelpipe.server.below import move_below, place_headers, placed_links
 from pixelpipe.server.context import RUNTIME, STREAMS
-from pixelpipe.server.cors import preflights, share
-from pixelpipe.server.door import open_door
-from pixelpipe.server.hosts import known_host
-from pixelpipe.server.origins import own_pages
+from pixelpipe.server.guards.auth import let_in
+from pixelpipe.server.guards.below import move_below, place_headers, placed_links
+from pixelpipe.server.guards.cors import preflights, share
+from pixelpipe.server.guards.door import open_door
+from pixelpipe.server.guards.hosts import known_host
+from pixelpipe.server.guards.origins import own_pages
+from pixelpipe.server.guards.screening import SMALL_BODY_BYTES, plausible, small_bodies
+from pixelpipe.server.guards.site import SITE, read_site
+from pixelpipe.server.guards.standing import mark_standing
 from pixelpipe.server.problems import problems
 from pixelpipe.server.quota import mark_quota
-from pixelpipe.server.screening import SMALL_BODY_BYTES, plausible, small_bodies
-from pixelpipe.server.site import SITE, read_site
 from pixelpipe.server.sources import open_sources
 from pixelpipe.server.sse import Streams
-from pixelpipe.server.standing import mark_standing
 from pixelpipe.server.upload import expect_continue
 
 _UPLOADS = {

@@ -12,7 +12,7 @@ from pixelpipe.jobs.model import Blob
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.problems import problem_response
 from pixelpipe.server.ranges import requested_range
-from pixelpipe.server.slow_readers import while_it_reads
+from pixelpipe.server.wire.slow_readers import while_it_reads
 
 
 async def send_blob(

@@ -9,9 +9,9 @@ from aiohttp import web
 from pixelpipe.errors import MalformedRequestError
 from pixelpipe.jobs.reach import Reach
 from pixelpipe.jobs.service import JobService
-from pixelpipe.server.below import placed_events
-from pixelpipe.server.clients import client_address
 from pixelpipe.server.context import RUNTIME, STREAMS
+from pixelpipe.server.guards.below import placed_events
+from pixelpipe.server.guards.clients import client_address
 from pixelpipe.server.sse import Feed
 from pixelpipe.server.submissions import caller_of
 

@@ -24,6 +24,16 @@ PICTURE: Final = {
 }
 
 
+def add_rate_limit(headers: MutableMapping[str, str], policy: str, limit: str) -> None:
+    """Add a policy, and how the client stands by it, to those that are there.
+
+    The fields are lists (RFC 9651, section 3.1) after draft-ietf-httpapi-ratelimit-headers.
+    """
+    for name, member in (("RateLimit-Policy", policy), ("RateLimit", limit)):
+        there = headers.get(name)
+        headers[name] = f"{there}, {member}" if there else member
+
+
 def protect(headers: MutableMapping[str, str], status: int) -> None:
     """Complete the headers of an answer; what it says itself stands, except in an error.
 

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from pixelpipe.auth.keys import Scope
 from pixelpipe.server.context import RUNTIME
-from pixelpipe.server.identity import known_identity
+from pixelpipe.server.guards.identity import known_identity
 
 
 async def healthz(_request: web.Request) -> web.Response:

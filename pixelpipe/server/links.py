@@ -12,8 +12,8 @@ from pixelpipe.errors import JobGoneError, MalformedRequestError
 from pixelpipe.jobs.views import archive_url, job_url, variant_url
 from pixelpipe.server.answers import answer
 from pixelpipe.server.context import RUNTIME
-from pixelpipe.server.door import DOOR
-from pixelpipe.server.identity import identity_of
+from pixelpipe.server.guards.door import DOOR
+from pixelpipe.server.guards.identity import identity_of
 from pixelpipe.server.submissions import caller_of
 
 _FIELD = "expires_s"

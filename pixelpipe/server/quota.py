@@ -1,16 +1,11 @@
-"""What is left of the queue, on every answer of a route that makes work.
-
-The fields are those of draft-ietf-httpapi-ratelimit-headers; other policies may stand beside it.
-"""
+"""What is left of the queue, on every answer of a route that makes work."""
 
 import math
 
 from aiohttp import web
 
 from pixelpipe.server.context import RUNTIME
-
-POLICY_FIELD = "RateLimit-Policy"
-LIMIT_FIELD = "RateLimit"
+from pixelpipe.server.headers import add_rate_limit
 
 _CLIENT: web.RequestKey[str] = web.RequestKey("queue_client", str)
 
@@ -29,12 +24,9 @@ async def mark_quota(request: web.Request, response: web.StreamResponse) -> None
     if client is None:
         return
     standing = request.app[RUNTIME].service.standing(client)
-    _append(response, POLICY_FIELD, f'"queue";q={standing.share}')
     over_in_s = math.ceil(standing.wait_s)
-    _append(response, LIMIT_FIELD, f'"queue";r={standing.left};t={over_in_s}')
-
-
-def _append(response: web.StreamResponse, field: str, member: str) -> None:
-    """Add a member to a list that may be there (RFC 9651, section 3.1)."""
-    there = response.headers.get(field)
-    response.headers[field] = f"{there}, {member}" if there else member
+    add_rate_limit(
+        response.headers,
+        policy=f'"queue";q={standing.share}',
+        limit=f'"queue";r={standing.left};t={over_in_s}',
+    )

@@ -15,10 +15,10 @@ from pixelpipe.config import Settings
 from pixelpipe.engine.process import WORKER_MAIN
 from pixelpipe.runtime import Runtime, open_runtime
 from pixelpipe.server.app import make_app
-from pixelpipe.server.bounds import bounds_of
 from pixelpipe.server.context import STREAMS
-from pixelpipe.server.descriptors import connections_held, raise_limit
-from pixelpipe.server.runner import Runner
+from pixelpipe.server.wire.bounds import bounds_of
+from pixelpipe.server.wire.descriptors import connections_held, raise_limit
+from pixelpipe.server.wire.runner import Runner
 
 _LAST_ANSWERS_S = 2.0
 

@@ -9,12 +9,12 @@ from pixelpipe.auth.identity import Identity, Means
 from pixelpipe.auth.keys import Scope
 from pixelpipe.errors import UnauthorizedError
 from pixelpipe.server.answers import answer
-from pixelpipe.server.auth import COOKIE
-from pixelpipe.server.clients import client_scheme
 from pixelpipe.server.context import RUNTIME
-from pixelpipe.server.door import DOOR
-from pixelpipe.server.identity import known_identity
-from pixelpipe.server.site import SITE
+from pixelpipe.server.guards.auth import COOKIE
+from pixelpipe.server.guards.clients import client_scheme
+from pixelpipe.server.guards.door import DOOR
+from pixelpipe.server.guards.identity import known_identity
+from pixelpipe.server.guards.site import SITE
 
 
 class SessionView(BaseModel):

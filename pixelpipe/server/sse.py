@@ -8,7 +8,7 @@ from aiohttp import web
 
 from pixelpipe.errors import TooManyStreamsError
 from pixelpipe.jobs.model import Event
-from pixelpipe.server.crowd import Crowd
+from pixelpipe.server.wire.crowd import Crowd
 
 RECONNECT_MS = 1000
 PIECE_BYTES = 64 * 1024

@@ -10,11 +10,11 @@ from pixelpipe.jobs.records import Key
 from pixelpipe.jobs.submission import PRIORITIES, Caller, Sender, Submission, Wishes
 from pixelpipe.recipes.mistakes import Mistake, invalid_spec
 from pixelpipe.recipes.spec import Spec
-from pixelpipe.server.below import own_path
-from pixelpipe.server.clients import client_address
 from pixelpipe.server.context import RUNTIME
+from pixelpipe.server.guards.below import own_path
+from pixelpipe.server.guards.clients import client_address
+from pixelpipe.server.guards.identity import identity_of
 from pixelpipe.server.idempotency import idempotency_key, request_fingerprint
-from pixelpipe.server.identity import identity_of
 from pixelpipe.server.upload import Received
 from pixelpipe.webhooks.targets import check_url
 

@@ -23,7 +23,8 @@ def exclusive(folder: Path) -> Iterator[None]:
         FolderError: It cannot be made, written to, or locked.
     """
     with usable(f"the data folder {folder}"):
-        folder.mkdir(parents=True, exist_ok=True)
+        # The journal has the addresses of webhooks, secrets in their queries and all.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (folder / "lock").open("w")
     with lock:
         with usable(f"the data folder {folder}"):

@@ -13,8 +13,8 @@ from pixelpipe.jobs.submission import Submission
 from pixelpipe.recipes.spec import Spec
 from pixelpipe.runtime import Runtime, open_runtime
 from pixelpipe.server.app import make_app
-from pixelpipe.server.bounds import bounds_of
-from pixelpipe.server.runner import Runner
+from pixelpipe.server.wire.bounds import bounds_of
+from pixelpipe.server.wire.runner import Runner
 from tests.faults.fault_workers import markers
 from tests.photographs import photo_jpeg, unlike
 from tests.serving import small_settings

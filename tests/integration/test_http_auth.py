@@ -11,7 +11,7 @@ from event_stream import read_events
 from pixelpipe.auth.keys import Scope
 from pixelpipe.config import Settings
 from pixelpipe.runtime import Runtime
-from pixelpipe.server.needs import NEEDS
+from pixelpipe.server.guards.needs import NEEDS
 from tests.api_keys import Held, keep_keys, make_key
 from tests.guarded import Guarded, guarded
 from tests.http_jobs import begun, document, made, own_photo, refusal, specs

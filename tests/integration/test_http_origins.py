@@ -12,7 +12,7 @@ from pytest_aiohttp import AiohttpClient
 
 from pixelpipe.runtime import Runtime
 from pixelpipe.server.app import make_app
-from pixelpipe.server.clients import client_address, client_scheme, own_origin
+from pixelpipe.server.guards.clients import client_address, client_scheme, own_origin
 from tests.http_jobs import own_photo, refusal
 from tests.serving import BoundedServer, Client
 

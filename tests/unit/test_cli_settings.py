@@ -52,10 +52,10 @@ def test_an_option_is_named_before_the_variable_that_it_replaces(
 
 
 def test_variables_that_are_no_settings_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = told(monkeypatch, {}, PIXELPIPE_WAT="3", PIXELPIPE_LOGLEVEL="info")
+    lines = told(monkeypatch, {}, PIXELPIPE_XYZZY="3", PIXELPIPE_LOGLEVEL="info")
     assert sorted(lines) == [
         "PIXELPIPE_LOGLEVEL is not a setting; did you mean PIXELPIPE_LOG_LEVEL?",
-        "PIXELPIPE_WAT is not a setting",
+        "PIXELPIPE_XYZZY is not a setting",
     ]
 
 

@@ -1,4 +1,4 @@
-"""What server/connections.py takes for granted of aiohttp, and its small parts on their own.
+"""What server/wire/connections.py takes for granted of aiohttp, and its small parts on their own.
 
 If one of the first tests fails after an update of aiohttp, look at every method of `Connection`.
 """
@@ -11,9 +11,9 @@ from aiohttp import HttpVersion10, web, web_protocol
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_exceptions import BadHttpMessage, BadStatusLine, LineTooLong
 
-from pixelpipe.server.connections import Connection
-from pixelpipe.server.crowd import Crowd
-from pixelpipe.server.framing import broken, doubt
+from pixelpipe.server.wire.connections import Connection
+from pixelpipe.server.wire.crowd import Crowd
+from pixelpipe.server.wire.framing import broken, doubt
 
 HANDLER = web.RequestHandler
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelpipe.server.descriptors import (
+from pixelpipe.server.wire.descriptors import (
     MOST_CONNECTIONS,
     DescriptorLimitError,
     connections_held,

@@ -10,8 +10,8 @@ from pixelpipe.auth.keys import Scope
 from pixelpipe.config import Settings
 from pixelpipe.runtime import Runtime
 from pixelpipe.server.app import make_app
-from pixelpipe.server.door import keys_needed
-from pixelpipe.server.needs import LASTING, LINKABLE, NEEDS, Need
+from pixelpipe.server.guards.door import keys_needed
+from pixelpipe.server.guards.needs import LASTING, LINKABLE, NEEDS, Need
 
 
 class _Settings:

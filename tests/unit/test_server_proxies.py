@@ -5,8 +5,8 @@ from ipaddress import ip_network
 import pytest
 from multidict import CIMultiDict
 
-from pixelpipe.server.clients import counted
-from pixelpipe.server.proxies import Client, is_trusted, told_client
+from pixelpipe.server.guards.clients import counted
+from pixelpipe.server.guards.proxies import Client, is_trusted, told_client
 from pixelpipe.sites import read_authority
 
 PROXIES = [ip_network(text) for text in ("10.0.0.0/8", "192.0.2.7", "fd00::/8")]

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 
 from pixelpipe.jobs.model import Event
 from pixelpipe.jobs.views import place_links
-from pixelpipe.server.site import SITE
+from pixelpipe.server.guards.site import SITE
 
 _JSON = "application/json"
 _FIELDS = ("Location", "Link")

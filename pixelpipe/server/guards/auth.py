@@ -12,14 +12,14 @@ from pixelpipe.auth.keys import Scope
 from pixelpipe.auth.links import SIGNATURE
 from pixelpipe.auth.rates import Standing, parse_rate
 from pixelpipe.errors import ForbiddenError, PixelPipeError, RateLimitedError, UnauthorizedError
-from pixelpipe.server.clients import client_address
 from pixelpipe.server.context import RUNTIME
-from pixelpipe.server.door import DOOR
-from pixelpipe.server.identity import remember_identity
-from pixelpipe.server.needs import LASTING, LINKABLE, NEEDS, Need, route_of
-from pixelpipe.server.origins import of_another_site
-from pixelpipe.server.site import SITE
-from pixelpipe.server.standing import remember_standing
+from pixelpipe.server.guards.clients import client_address
+from pixelpipe.server.guards.door import DOOR
+from pixelpipe.server.guards.identity import remember_identity
+from pixelpipe.server.guards.needs import LASTING, LINKABLE, NEEDS, Need, route_of
+from pixelpipe.server.guards.origins import of_another_site
+from pixelpipe.server.guards.site import SITE
+from pixelpipe.server.guards.standing import remember_standing
 
 COOKIE = "pixelpipe_session"
 _SESSIONS = re.compile(rf"(?:^|;)[ \t]*{COOKIE}=\"?([\w.-]*)\"?[ \t]*(?=;|$)", re.ASCII)

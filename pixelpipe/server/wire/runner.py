@@ -4,9 +4,9 @@ from typing import Any
 
 from aiohttp import web
 
-from pixelpipe.server.bounds import Bounds
-from pixelpipe.server.connections import BoundedServer
-from pixelpipe.server.framing import MAX_HEADERS, MAX_LINE_BYTES
+from pixelpipe.server.wire.bounds import Bounds
+from pixelpipe.server.wire.connections import BoundedServer
+from pixelpipe.server.wire.framing import MAX_HEADERS, MAX_LINE_BYTES
 
 # How long a refused body is read, so that its sender sees the answer.
 LINGER_S = 2.0

@@ -4,7 +4,7 @@ import resource
 
 from pixelpipe.config import Settings
 from pixelpipe.engine.machine import available_cpus
-from pixelpipe.server.farewell import MAX_LINGERING
+from pixelpipe.server.wire.farewell import MAX_LINGERING
 
 MOST_CONNECTIONS = 10_000
 

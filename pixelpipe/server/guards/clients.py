@@ -5,8 +5,8 @@ from ipaddress import IPv6Address, IPv6Network
 
 from aiohttp import web
 
-from pixelpipe.server.proxies import Client, is_trusted, told_client
-from pixelpipe.server.site import SITE
+from pixelpipe.server.guards.proxies import Client, is_trusted, told_client
+from pixelpipe.server.guards.site import SITE
 from pixelpipe.sites import Authority, address_of, read_authority
 
 _CLIENT: web.RequestKey[Client] = web.RequestKey("client", Client)

@@ -9,8 +9,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from pixelpipe.errors import CrossSiteError
-from pixelpipe.server.clients import asked_authority, own_origin
-from pixelpipe.server.site import SITE
+from pixelpipe.server.guards.clients import asked_authority, own_origin
+from pixelpipe.server.guards.site import SITE
 from pixelpipe.sites import ANY, read_origin
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

@@ -8,8 +8,8 @@ from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
 
 from pixelpipe.errors import HostNotAllowedError, MalformedRequestError
-from pixelpipe.server.clients import asked_authority, told_authority
-from pixelpipe.server.site import SITE
+from pixelpipe.server.guards.clients import asked_authority, told_authority
+from pixelpipe.server.guards.site import SITE
 from pixelpipe.sites import Authority, read_authority
 
 

@@ -20,18 +20,18 @@ from pixelpipe.errors import (
     RequestTimeoutError,
     TooManyConnectionsError,
 )
-from pixelpipe.server.bounds import Bounds
-from pixelpipe.server.crowd import Crowd
-from pixelpipe.server.farewell import Farewells, last_answer
-from pixelpipe.server.framing import (
+from pixelpipe.server.headers import protect
+from pixelpipe.server.problems import error_response, http_problem
+from pixelpipe.server.wire.bounds import Bounds
+from pixelpipe.server.wire.crowd import Crowd
+from pixelpipe.server.wire.farewell import Farewells, last_answer
+from pixelpipe.server.wire.framing import (
     MAX_HEAD_BYTES,
     broken,
     doubt,
     head_too_large,
 )
-from pixelpipe.server.headers import protect
-from pixelpipe.server.problems import error_response, http_problem
-from pixelpipe.server.slow_readers import SlowReader, cut
+from pixelpipe.server.wire.slow_readers import SlowReader, cut
 
 # What the kernel may hold of an answer beyond what is under way.
 UNSENT_BYTES = 256 * 1024

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from pixelpipe.config import MIB
-from pixelpipe.server.clients import counted, is_trusted_proxy
 from pixelpipe.server.context import RUNTIME
+from pixelpipe.server.guards.clients import counted, is_trusted_proxy
 
 
 @dataclass(frozen=True, slots=True)

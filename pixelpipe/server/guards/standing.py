@@ -1,7 +1,4 @@
-"""What answers say of keys and rates, in their headers.
-
-The fields of rates are those of draft-ietf-httpapi-ratelimit-headers.
-"""
+"""What answers say of keys and rates, in their headers."""
 
 import time
 from http import HTTPStatus
@@ -10,10 +7,10 @@ from aiohttp import web
 
 from pixelpipe.auth.identity import Identity, Means
 from pixelpipe.auth.rates import Standing
-from pixelpipe.server.door import DOOR
-from pixelpipe.server.identity import known_identity
+from pixelpipe.server.guards.door import DOOR
+from pixelpipe.server.guards.identity import known_identity
+from pixelpipe.server.headers import add_rate_limit
 
-_POLICY_FIELD, _LIMIT_FIELD = "RateLimit-Policy", "RateLimit"
 _STANDING: web.RequestKey[Standing] = web.RequestKey("rate_standing", Standing)
 
 
@@ -28,8 +25,8 @@ async def mark_standing(request: web.Request, response: web.StreamResponse) -> N
         response.headers["WWW-Authenticate"] = "Bearer"
     if standing := request.get(_STANDING):
         policy = f'"default";q={standing.quota};w={standing.window_s}'
-        _append(response, _POLICY_FIELD, policy)
-        _append(response, _LIMIT_FIELD, f'"default";r={standing.remaining};t={standing.reset_s}')
+        limit = f'"default";r={standing.remaining};t={standing.reset_s}'
+        add_rate_limit(response.headers, policy, limit)
     if identity := known_identity(request):
         _keep_private(request, response, identity)
 
@@ -47,9 +44,3 @@ def _keep_private(request: web.Request, response: web.StreamResponse, identity: 
         response.headers["Cache-Control"] = f"private, max-age={left_s}"
     elif request.app[DOOR].keeper.required:
         response.headers["Cache-Control"] = "private, no-cache"
-
-
-def _append(response: web.StreamResponse, field: str, member: str) -> None:
-    """Add a member to a list that may be there (RFC 9651, section 3.1)."""
-    there = response.headers.get(field)
-    response.headers[field] = f"{there}, {member}" if there else member

@@ -6,8 +6,8 @@ Never with credentials: such a page brings a key of its own, in a header.
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from pixelpipe.server.origins import allows
-from pixelpipe.server.site import SITE
+from pixelpipe.server.guards.origins import allows
+from pixelpipe.server.guards.site import SITE
 from pixelpipe.sites import ANY
 
 _REQUEST_FIELDS = (

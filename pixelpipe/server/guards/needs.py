@@ -5,7 +5,7 @@ from enum import StrEnum
 from aiohttp import web
 
 from pixelpipe.auth.keys import Scope
-from pixelpipe.server.site import SITE
+from pixelpipe.server.guards.site import SITE
 
 
 class Need(StrEnum):

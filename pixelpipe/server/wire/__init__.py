@@ -1,0 +1,1 @@
+"""Connections, before and below the requests that come over them."""
