@@ -1,4 +1,4 @@
-"""Kills a server, or its workers, again and again under load and checks that nothing is lost.
+"""Kills a server, or its workers, or overloads it, and checks that nothing is lost.
 
 Serves over a temporary folder, on a port of its own. Nothing else on the machine is touched.
 """
@@ -14,6 +14,8 @@ from rich.console import Console
 
 from argument_types import amount, count
 from chaos_outcome import Outcome, show
+from chaos_overload import OverloadChaos, overload_chaos
+from chaos_overload_verdict import Bounds
 from chaos_processes import mark_children
 from chaos_server import ServerChaos, server_chaos
 from chaos_workers import WorkersChaos, workers_chaos
@@ -27,6 +29,11 @@ _ENVIRONMENT = {
     "PYTHONWARNINGS": "ignore:resource_tracker",
 }
 _EACH_KILL_S = 30.0
+# The load comes from few addresses; how long answers take is in the log.
+_OVERLOAD_ENVIRONMENT = {
+    "PIXELPIPE_CLIENT_CONNECTIONS": "5000",
+    "PIXELPIPE_LOG_LEVEL": "info",
+}
 
 console = Console(stderr=True)
 
@@ -39,6 +46,8 @@ def main() -> int:
     """
     options = _parse_arguments()
     os.environ.update(_ENVIRONMENT)
+    if options.what == "overload":
+        os.environ.update(_OVERLOAD_ENVIRONMENT, PIXELPIPE_QUEUE_LIMIT=str(options.queue))
     try:
         outcome = asyncio.run(_run(options))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -47,7 +56,7 @@ def main() -> int:
         sys.exit(f"scripts/chaos: {error}; seed {options.seed}")
     except TimeoutError:
         sys.exit(f"scripts/chaos: given up after {_limit_s(options):.0f} s; seed {options.seed}")
-    show(outcome, f"chaos among {options.what}, seed {options.seed}", Console())
+    show(outcome, f"chaos: {options.what}, seed {options.seed}", Console())
     return 1 if outcome.violations else 0
 
 
@@ -61,7 +70,9 @@ def _parse_arguments() -> argparse.Namespace:
     add("--for", dest="for_s", type=amount, default=60.0, metavar="S", help="default 60 seconds")
     add("--every-ms", type=amount, default=200.0, metavar="MS", help="default 200")
     add("--warm-up", dest="warm_up_s", type=amount, default=5.0, metavar="S", help="default 5")
-    for kind in (server, workers):
+    overload = kinds.add_parser("overload", help="offer a server more than it can do")
+    _add_overload_options(overload)
+    for kind in (server, workers, overload):
         add = kind.add_argument
         add("--clients", type=count, default=4, metavar="N", help="that upload; default 4")
         add("--seed", type=count, metavar="N", help="of what is random; default: some number")
@@ -77,6 +88,31 @@ def _parse_arguments() -> argparse.Namespace:
     if options.seed is None:
         options.seed = random.randint(1, 9999)  # noqa: S311 - no secret
     return options
+
+
+def _add_overload_options(overload: argparse.ArgumentParser) -> None:
+    add = overload.add_argument
+    add("--for", dest="for_s", type=amount, default=20.0, metavar="S", help="default 20 seconds")
+    add("--times", type=amount, default=5.0, metavar="X", help="of its peak; default 5")
+    add("--at-once", type=count, default=200, metavar="N", help="uploads at most; default 200")
+    add("--queue", type=count, default=50, metavar="N", help="jobs that may wait; default 50")
+    add("--width", type=count, default=640, metavar="PX", help="of the photographs; default 640")
+    add(
+        "--within-ms",
+        type=amount,
+        default=50.0,
+        metavar="MS",
+        help="longest time for refusals and health; default 50",
+    )
+    add("--goodput", type=amount, default=0.9, metavar="X", help="least, of the peak; default 0.9")
+    add(
+        "--recovery",
+        dest="recovery_s",
+        type=amount,
+        default=5.0,
+        metavar="S",
+        help="longest time until it is as quick as before; default 5",
+    )
 
 
 async def _run(options: argparse.Namespace) -> Outcome:
@@ -96,6 +132,17 @@ async def _run(options: argparse.Namespace) -> Outcome:
     async with asyncio.timeout(_limit_s(options)):
         if options.what == "server":
             return await server_chaos(ServerChaos(kills=options.kills, **common), _tell)
+        if options.what == "overload":
+            bounds = Bounds(options.within_ms, options.goodput, options.recovery_s)
+            load = OverloadChaos(
+                for_s=options.for_s,
+                times=options.times,
+                at_once=options.at_once,
+                width_px=options.width,
+                bounds=bounds,
+                **common,
+            )
+            return await overload_chaos(load, _tell)
         chaos = WorkersChaos(
             for_s=options.for_s,
             every_s=options.every_ms / 1000,
@@ -109,6 +156,8 @@ def _limit_s(options: argparse.Namespace) -> float:
     """When to give up: whatever goes wrong, it ends."""
     if options.what == "server":
         return float(options.kills * _EACH_KILL_S + 5 * options.patience_s)
+    if options.what == "overload":
+        return float(2 * options.for_s + 5 * options.patience_s)
     return float(options.for_s + options.warm_up_s + 5 * options.patience_s)
 
 

@@ -19,6 +19,7 @@ KNOWN = frozenset(
         "journal.sqlite3-wal",
         "lock",
         "reserve",
+        "url-secret",
         "webhook-secret",
     }
 )

@@ -1,12 +1,15 @@
 """Who may enter: jobs wait here, by turns, until the arena has room for all that they need."""
 
 import asyncio
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
 from pixelpipe.engine.arena import Region
 from pixelpipe.engine.fair_queue import FairQueue
+from pixelpipe.engine.pace import Pace, come_back_s
 from pixelpipe.engine.pool import Pool
 from pixelpipe.engine.work import Stage, Work
 from pixelpipe.errors import InternalError, MemoryFullError, PixelPipeError, QueueFullError
@@ -16,6 +19,23 @@ _log = structlog.get_logger(__name__)
 # All clients together may have so many times the limit waiting: one that comes finds room although
 # those before it have taken their shares of a time when they were fewer.
 _OVERFLOW = 2
+# Of a worker, until it is measured: the costs are milliseconds of a core.
+_FIRST_MS_PER_S = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a client stands in the queue.
+
+    Attributes:
+        share: Jobs that it may have waiting.
+        left: How many more of them it may send in.
+        wait_s: Until those that wait have got their turn.
+    """
+
+    share: int
+    left: int
+    wait_s: float
 
 
 class Admission:
@@ -31,9 +51,10 @@ class Admission:
             them up: that would only spread the work over colder pages.
         on_ready: Told of a job whose source is in memory.
         on_failed: Told of a job whose source could not be brought there.
+        clock: Seconds, never going back.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the clock is the tests'
         self,
         region: Region,
         *,
@@ -41,6 +62,7 @@ class Admission:
         pool: Pool,
         on_ready: Callable[[Work], None],
         on_failed: Callable[[Work, PixelPipeError], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._region = region
         self._queue_limit = queue_limit
@@ -48,6 +70,7 @@ class Admission:
         self._on_ready = on_ready
         self._on_failed = on_failed
         self._waiting: FairQueue[Work] = FairQueue()
+        self._pace = Pace(pool.size * _FIRST_MS_PER_S, clock)
         self._entered: set[Work] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._giving_back = False
@@ -58,8 +81,12 @@ class Admission:
         """How many jobs wait."""
         return len(self._waiting)
 
-    def check_queue(self, client: str, entering: int) -> None:
-        """Refuse a client another job when too many wait.
+    def waiting_of(self, client: str) -> int:
+        """How many of a client's jobs wait."""
+        return self._waiting.count(client)
+
+    def standing(self, client: str, entering: int) -> Standing:
+        """How many more jobs a client may have waiting, and how long those take that do.
 
         With n clients that have jobs waiting, this one included, it may have the n-th part of the
         limit, one at least; all together at most twice the limit.
@@ -67,25 +94,48 @@ class Admission:
         Args:
             client: Who asks.
             entering: Jobs of the client's that are let in but have not entered yet.
+        """
+        share = max(1, self._queue_limit // self._sharing(client))
+        own_left = share - self._waiting.count(client) - entering
+        all_left = _OVERFLOW * self._queue_limit - len(self._waiting) - entering
+        return Standing(share, max(0, min(own_left, all_left)), self._wait_s(client))
+
+    def check_queue(self, client: str, entering: int) -> None:
+        """Refuse a client another job when too many wait; see `standing`.
 
         Raises:
             QueueFullError: Too many wait.
         """
-        own = self._waiting.count(client)
-        sharing = self._waiting.clients + (not own)
-        share = max(1, self._queue_limit // sharing)
-        if own + entering >= share:
-            raise QueueFullError(
-                f"{own + entering} jobs of yours are waiting, and no more than {share} may while "
-                f"the queue is shared by {sharing}; try again later.",
-                limit=share,
+        standing = self.standing(client, entering)
+        if standing.left:
+            return
+        own, most = self._waiting.count(client) + entering, standing.share
+        if own >= most:
+            detail = (
+                f"{own} jobs of yours are waiting, and no more than {most} may while the queue is "
+                f"shared by {self._sharing(client)}; try again later."
             )
-        waiting, most = len(self._waiting) + entering, _OVERFLOW * self._queue_limit
-        if waiting >= most:
-            raise QueueFullError(
-                f"{waiting} jobs are waiting, and no more than {most} may; try again later.",
-                limit=most,
-            )
+        else:
+            most = _OVERFLOW * self._queue_limit
+            waiting = len(self._waiting) + entering
+            detail = f"{waiting} jobs are waiting, and no more than {most} may; try again later."
+        raise QueueFullError(detail, limit=most, retry_after_s=come_back_s(standing.wait_s))
+
+    def _sharing(self, client: str) -> int:
+        """How many clients share the queue, this one among them."""
+        return self._waiting.clients + (not self._waiting.count(client))
+
+    def _wait_s(self, client: str) -> float:
+        """How long until all of a client's jobs have got their turn, and as much of the others'.
+
+        As if each of the others had at least as much waiting, but not more than all that is there.
+        A client that has nothing waiting counts as one that has a job like the others.
+        """
+        waiting, all_ms = len(self._waiting), self._waiting.cost_ms()
+        if not waiting:
+            return 0.0
+        own_ms = self._waiting.cost_ms(client) or all_ms / waiting
+        return self._pace.seconds_for(min(all_ms, own_ms * self._sharing(client)))
 
     def enter(self, work: Work) -> None:
         """Let the job in, now or when its turn comes.
@@ -97,6 +147,7 @@ class Admission:
         if order.load is not None and (self._waiting or not self._pool.idle):
             work.release_source()
         self._waiting.push(work, client=order.client, cost_ms=work.cost_ms, priority=order.priority)
+        self._pace.begin(whole=False)
         self.admit()
         if work.stage is Stage.WAITING and order.load is not None:
             work.release_source()
@@ -105,6 +156,7 @@ class Admission:
         """Forget a job that was abandoned, or that a worker has taken up."""
         if work in self._waiting:
             self._waiting.remove(work)
+            self._note_backlog()
         self._entered.discard(work)
 
     def admit(self) -> None:
@@ -115,13 +167,20 @@ class Admission:
             work = self._waiting.peek()
             if work is None or not work.take_memory(self._region):
                 return
+            before_ms = self._waiting.cost_ms()
             self._waiting.pop()
+            self._pace.took(before_ms - self._waiting.cost_ms())
+            self._note_backlog()
             self._entered.add(work)
             work.stage = Stage.PREPARING
             work.holds += 1
             task = asyncio.create_task(self._prepare(work))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _note_backlog(self) -> None:
+        if not self._waiting:
+            self._pace.end()
 
     async def _prepare(self, work: Work) -> None:
         try:
@@ -167,6 +226,7 @@ class Admission:
         if self._region.leases and work.unsettled:
             work.stage = Stage.WAITING
             self._waiting.send_back(work, client=work.order.client)
+            self._pace.begin(whole=False)
         else:
             self._on_failed(work, error)
             self.admit()

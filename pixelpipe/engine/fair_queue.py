@@ -83,6 +83,8 @@ class FairQueue(Generic[ItemT]):
         self._arrivals = count()
         self._tickets: dict[ItemT, _Ticket] = {}
         self._counts: Counter[str] = Counter()
+        self._costs_ms: dict[str, float] = {}
+        self._cost_ms = 0.0
         self._backlogs: dict[str, _Backlog[ItemT]] = {}
         self._turns: _Ranking[str] = _Ranking()
         # Sent back, the one that is next last. Each has had its turn and was charged for it.
@@ -102,6 +104,13 @@ class FairQueue(Generic[ItemT]):
     def count(self, client: str) -> int:
         """How many items the client has queued."""
         return self._counts[client]
+
+    def cost_ms(self, client: str | None = None) -> float:
+        """What all that is queued is expected to cost, or what one client has queued.
+
+        Of items that were sent back nothing counts; their cost is charged already.
+        """
+        return self._cost_ms if client is None else self._costs_ms.get(client, 0.0)
 
     def push(self, item: ItemT, *, client: str, cost_ms: float, priority: int = 0) -> None:
         """Queue an item.
@@ -164,10 +173,15 @@ class FairQueue(Generic[ItemT]):
         Raises:
             KeyError: It is not queued.
         """
-        client = self._tickets.pop(item).client
+        ticket = self._tickets.pop(item)
+        client = ticket.client
         self._counts[client] -= 1
+        self._costs_ms[client] -= ticket.cost_ms
+        self._cost_ms -= ticket.cost_ms
         if not self._counts[client]:
-            del self._counts[client]
+            del self._counts[client], self._costs_ms[client]
+        if not self._tickets:
+            self._cost_ms = 0.0  # what rounding has left
         if item in self._sent_back:
             del self._sent_back[item]
             return
@@ -180,6 +194,8 @@ class FairQueue(Generic[ItemT]):
             raise ValueError(f"{item!r} is queued already")
         ticket = self._tickets[item] = _Ticket(client, cost_ms, next(self._arrivals))
         self._counts[client] += 1
+        self._costs_ms[client] = self._costs_ms.get(client, 0.0) + cost_ms
+        self._cost_ms += cost_ms
         return ticket
 
     def _rank(self, client: str, backlog: _Backlog[ItemT]) -> None:

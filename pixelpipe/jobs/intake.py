@@ -1,8 +1,11 @@
 """The way in: probe, plan, store the source, journal the job; then it is acknowledged."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from pixelpipe.engine.admission import Standing
 from pixelpipe.engine.arena import Lease
 from pixelpipe.engine.engine import Engine
 from pixelpipe.engine.uploads import Upload
@@ -10,6 +13,7 @@ from pixelpipe.errors import (
     EmptyBodyError,
     JobGoneError,
     KeyReusedError,
+    QueueFullError,
     ShuttingDownError,
     StorageFailedError,
     StorageFullError,
@@ -18,13 +22,17 @@ from pixelpipe.formats.probe import probe
 from pixelpipe.formats.source import SourceInfo
 from pixelpipe.jobs.model import Job
 from pixelpipe.jobs.patience import put_patiently
+from pixelpipe.jobs.places import Places
 from pixelpipe.jobs.records import BlobMissingError, Key, KeyTakenError
 from pixelpipe.jobs.runner import Runner
 from pixelpipe.jobs.stores import Stores
-from pixelpipe.jobs.submission import SourceLimits, Submission, new_job
+from pixelpipe.jobs.submission import Sender, SourceLimits, Submission, new_job
 from pixelpipe.recipes.plan import Plan, plan
 
 _STORE_ATTEMPTS = 5
+# Sources that are stored at a time. The storage serves who comes first: more of them would keep
+# the variants of what is accepted already waiting, and one client's flood another client's upload.
+_STORED_AT_ONCE = 3
 
 
 class Intake:
@@ -39,6 +47,9 @@ class Intake:
         self._runner = runner
         self._limits = limits
         self._accepting: set[asyncio.Task[Job]] = set()
+        self._arriving: dict[Upload, str] = {}
+        self._reserved: Counter[str] = Counter()
+        self._storing = Places(_STORED_AT_ONCE)
 
     async def close(self) -> None:
         """Take nothing more in, and wait for what is on its way."""
@@ -54,16 +65,57 @@ class Intake:
         if self.closed:
             raise ShuttingDownError("The server is shutting down and accepts nothing more.")
 
-    def receive(
-        self, declared_bytes: int | None, *, stored: bool
-    ) -> AbstractAsyncContextManager[Upload]:
+    @asynccontextmanager
+    async def receive(
+        self, declared_bytes: int | None, *, stored: bool, sender: Sender | None
+    ) -> AsyncIterator[Upload]:
         """Room for an upload; see `JobService.receive`."""
         self.check_open()
         if stored and self._stores.space.full:
             raise StorageFullError(
                 "The server's storage is full; it takes nothing in until there is room again."
             )
-        return self._engine.receive(declared_bytes)
+        if sender is not None:
+            await self._check_place(sender)
+        async with self._engine.receive(declared_bytes) as upload:
+            if sender is not None:
+                self._arriving[upload] = sender.client
+                self._reserved[sender.client] += 1
+            try:
+                yield upload
+            finally:
+                self._arrived(upload)
+
+    def standing(self, client: str) -> Standing:
+        """How the client stands in the queue; uploads on their way have their places in it."""
+        return self._engine.admission.standing(client, self._entering(client))
+
+    async def _check_place(self, sender: Sender) -> None:
+        """Refuse an upload whose job would find the queue full, before any of it is read."""
+        try:
+            self._engine.admission.check_queue(sender.client, self._entering(sender.client))
+        except QueueFullError:
+            # A job that is there already needs no place.
+            key = sender.key
+            if key is None or await self._stores.journal.keyed(sender.tenant, key) is None:
+                raise
+
+    def _entering(self, client: str) -> int:
+        """Jobs of the client's that are not in the engine's queue yet but will be.
+
+        Uploads count as soon as any job of the client's waits: else all that come in beside each
+        other for one place would be read, and all but one be refused after that. While none waits
+        a slow upload must not keep another out.
+        """
+        outside = self._runner.outside(client)
+        waits = self._engine.admission.waiting_of(client)
+        return outside + (self._reserved[client] if waits else 0)
+
+    def _arrived(self, upload: Upload) -> None:
+        """The upload is no longer on its way: its job has a place now, or there is none."""
+        client = self._arriving.pop(upload, None)
+        if client is not None:
+            self._reserved -= Counter({client: 1})
 
     def inspect(self, submission: Submission) -> tuple[SourceInfo, Plan]:
         """Probe and plan; see `JobService.accept` for what is refused."""
@@ -78,6 +130,7 @@ class Intake:
 
     def check_room(self, submission: Submission, planned: Plan) -> None:
         """Refuse what can never run, or not now; see `Engine.check`."""
+        self._arrived(submission.upload)
         client = submission.caller.client
         # They are not in the engine's queue, and must not be without bounds either.
         entering = self._runner.outside(client)
@@ -125,7 +178,8 @@ class Intake:
     async def _store(self, job: Job, key: Key | None, content: memoryview) -> None:
         """The source, then the job that refers to it."""
         for _ in range(_STORE_ATTEMPTS):
-            await put_patiently(self._stores.blobs, job.source.sha256, content)
+            async with self._storing.taken(job.client, len(content)):
+                await put_patiently(self._stores.blobs, job.source.sha256, content)
             try:
                 await self._stores.recorder.add(job, key)
             except BlobMissingError:

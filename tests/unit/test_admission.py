@@ -29,9 +29,14 @@ def _unexpected(work: Work, error: PixelPipeError) -> None:
 
 
 class Waiting:
-    """An admission that lets nobody in before `lease` is released: it is all that there is."""
+    """An admission that lets nobody in before `lease` is released: it is all that there is.
+
+    Attributes:
+        now_s: What its clock says.
+    """
 
     def __init__(self) -> None:
+        self.now_s = 0.0
         self.arena = Arena(4 * MIB, MIB)
         lease = self.arena.work.take(3 * MIB)
         assert lease is not None
@@ -39,7 +44,7 @@ class Waiting:
         self.works: list[Work] = []
         self.entered: list[str] = []
         self.pool = Pool(
-            Spawner(WORKER_MAIN, self.arena.name), size=8, deadline_s=1, on_free=lambda: None
+            Spawner(WORKER_MAIN, self.arena.segment), size=8, deadline_s=1, on_free=lambda: None
         )
         self.admission = Admission(
             self.arena.work,
@@ -47,6 +52,7 @@ class Waiting:
             pool=self.pool,
             on_ready=self._ready,
             on_failed=_unexpected,
+            clock=lambda: self.now_s,
         )
 
     def enter(self, label: str, *, client: str, priority: int = 0) -> Work:
@@ -152,3 +158,75 @@ async def test_clients_enter_by_turns_and_each_ones_jobs_by_priority(waiting: Wa
         while waiting.admission._tasks:
             await asyncio.wait(waiting.admission._tasks)
     assert waiting.entered == ["a urgent", "b", "a0", "a1", "a2"]
+
+
+def _longest_s(refused: list[QueueFullError]) -> int:
+    return max(error.retry_after_s or 0 for error in refused)
+
+
+def _refusals(waiting: Waiting, client: str) -> list[QueueFullError]:
+    refused = [waiting.refusal(client) for _ in range(200)]
+    return [error for error in refused if error is not None]
+
+
+async def test_a_client_is_told_what_is_left_of_its_share(waiting: Waiting) -> None:
+    waiting.enter("job", client="a")
+    standing = waiting.admission.standing("a", 2)
+    assert (standing.share, standing.left) == (LIMIT, LIMIT - 3)
+    waiting.fill("a")
+    standing = waiting.admission.standing("b", 0)
+    assert (standing.share, standing.left) == (LIMIT // 2, LIMIT // 2)
+    assert waiting.admission.standing("a", 0).left == 0
+
+
+async def test_nothing_that_waits_is_no_time_to_wait(waiting: Waiting) -> None:
+    assert waiting.admission.standing("a", 0).wait_s == 0.0
+
+
+async def test_the_wait_is_the_work_that_waits_by_the_workers_there_are(waiting: Waiting) -> None:
+    works = [waiting.enter("job", client="a") for _ in range(LIMIT)]
+    expected_s = sum(work.cost_ms for work in works) / (1000 * waiting.pool.size)
+    assert waiting.admission.standing("a", 0).wait_s == pytest.approx(expected_s)
+
+
+async def test_a_client_waits_for_as_much_of_the_others_as_it_has_itself(waiting: Waiting) -> None:
+    for _ in range(LIMIT):
+        waiting.enter("job", client="greedy")
+    alone_s = waiting.admission.standing("greedy", 0).wait_s
+    waiting.enter("job", client="polite")
+    assert waiting.admission.standing("polite", 0).wait_s == pytest.approx(alone_s * 2 / LIMIT)
+    assert waiting.admission.standing("greedy", 0).wait_s == pytest.approx(
+        alone_s * (LIMIT + 1) / LIMIT
+    )
+
+
+async def test_who_is_refused_while_nothing_moves_is_told_to_wait_longer_and_longer(
+    waiting: Waiting,
+) -> None:
+    waiting.fill("a")
+    early = _refusals(waiting, "a")
+    waiting.now_s += 100_000.0
+    late = _refusals(waiting, "a")
+    assert all(1 <= (error.retry_after_s or 0) <= 300 for error in early + late)
+    assert _longest_s(late) > _longest_s(early)
+    assert len({error.retry_after_s for error in late}) > 10
+
+
+async def test_the_wait_is_measured_by_what_the_workers_took_lately(waiting: Waiting) -> None:
+    """They take up a job a minute, which is far less than they are first taken for."""
+    works = [waiting.enter("job", client="a") for _ in range(LIMIT)]
+    for work in works[: LIMIT // 2]:
+        waiting.now_s += 60.0
+        waiting.admission.leave(work)
+        waiting.admission._pace.took(work.cost_ms)
+    left_s = 60.0 * (LIMIT - LIMIT // 2)
+    assert waiting.admission.standing("a", 0).wait_s == pytest.approx(left_s, rel=0.5)
+
+
+async def test_a_client_that_has_nothing_waiting_is_told_the_wait_of_a_job_like_the_others(
+    waiting: Waiting,
+) -> None:
+    for number in range(2 * LIMIT):
+        waiting.enter("job", client=f"client {number}")
+    everything_s = waiting.admission.standing("client 0", 0).wait_s
+    assert waiting.admission.standing("one more", 0).wait_s == pytest.approx(everything_s)

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
 from pixelpipe.config import MIB
-from pixelpipe.engine.arena import Arena
-from pixelpipe.engine.uploads import receive
+from pixelpipe.engine.arena import Arena, Region
+from pixelpipe.engine.uploads import Upload, UploadRoom
 from pixelpipe.errors import MemoryFullError, UploadTooLargeError
 
 LIMIT = 3 * MIB
@@ -18,6 +19,12 @@ def arena() -> Iterator[Arena]:
     arena = Arena(32 * MIB, 8 * MIB)
     yield arena
     arena.close()
+
+
+def receive(
+    region: Region, declared_bytes: int | None, limit_bytes: int
+) -> AbstractAsyncContextManager[Upload]:
+    return UploadRoom(region, limit_bytes).receive(declared_bytes)
 
 
 async def test_a_declared_length_is_one_lease_of_that_length(arena: Arena) -> None:
@@ -102,3 +109,20 @@ async def test_what_was_taken_over_stays(arena: Arena) -> None:
     with pytest.raises(ValueError, match="taken over"):
         _ = upload.view
     lease.release()
+
+
+async def test_who_finds_no_room_is_told_how_long_uploads_stay(arena: Arena) -> None:
+    now_s = 0.0
+    room = UploadRoom(arena.uploads, LIMIT, lambda: now_s)
+    for _ in range(20):
+        async with room.receive(LIMIT):
+            now_s += 20.0
+    async with room.receive(LIMIT), room.receive(LIMIT):
+        told = set()
+        for _ in range(200):
+            with pytest.raises(MemoryFullError) as refused:
+                async with room.receive(LIMIT):
+                    pass
+            told.add(refused.value.retry_after_s or 0)
+    assert min(told) >= 10
+    assert 30 < max(told) <= 60
