@@ -3,13 +3,13 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from pydantic import AliasChoices
 
 from pixelpipe import errors
-from pixelpipe.config import Settings
+from pixelpipe.config import Settings, variables_of
 from pixelpipe.jobs.model import EventType
 from pixelpipe.recipes.presets import load_presets
 from pixelpipe.recipes.spec import parse_specs
@@ -32,14 +32,7 @@ def _first_cells(title: str) -> list[str]:
 
 
 def _variables() -> set[str]:
-    names = set()
-    for name, field in Settings.model_fields.items():
-        alias = field.validation_alias
-        if isinstance(alias, AliasChoices):
-            names |= {str(choice) for choice in alias.choices}
-        else:
-            names.add(f"PIXELPIPE_{name.upper()}")
-    return names
+    return {variable for name in Settings.model_fields for variable in variables_of(name)}
 
 
 def _slugs(error: type[errors.PixelPipeError]) -> set[str]:
@@ -51,8 +44,16 @@ def test_names_every_setting() -> None:
     assert sorted(_first_cells("Settings")) == sorted(_variables())
 
 
+def test_says_of_every_setting_what_the_program_says() -> None:
+    rows = re.findall(r"^\| `(\w+)`.* \| ([^|]*) \|$", _section("Settings"), re.MULTILINE)
+    told = {
+        variables_of(name)[0]: field.description for name, field in Settings.model_fields.items()
+    }
+    assert dict(rows) == told
+
+
 def _routes() -> set[str]:
-    router = make_app(cast("Runtime", object())).router
+    router = make_app(cast("Runtime", SimpleNamespace(settings=Settings()))).router
     return {
         f"{route.method} {route.resource.canonical}"
         for route in router.routes()
