@@ -237,11 +237,30 @@ class Engine:
 
     def _dispatch(self) -> None:
         idle = self.pool.idle
-        while idle and (choice := self._scheduler.next()) is not None:
+        if self._scheduler.wants_fresh:
+            self._have_fresh()
+        while idle:
+            # The worker that was free last has the warmest caches.
+            choice = self._scheduler.next(fresh=idle[-1].fresh)
+            if choice is None:
+                break
             if not choice.decode or self._may_decode(choice.work):
-                # The worker that was free last has the warmest caches.
                 self._assign(idle.pop(), choice)
         self.admission.admit()
+
+    def _have_fresh(self) -> None:
+        """Have a fresh worker come next, if need be in place of one that is free."""
+        workers, idle = self.pool.workers, self.pool.idle
+        fresh = next((handle for handle in idle if handle.fresh), None)
+        if fresh is not None:
+            idle.remove(fresh)
+            idle.append(fresh)
+        elif (
+            idle
+            and len(workers) >= self.pool.size
+            and not any(handle.fresh or handle.verdict for handle in workers)
+        ):
+            idle[0].condemn(Cause.DISMISSED)
 
     def _may_decode(self, work: Work) -> bool:
         """Whether the source is still thought to be good; else the job has failed."""

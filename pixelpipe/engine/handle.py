@@ -139,6 +139,11 @@ class WorkerHandle:
         return self._progress.assignment if self._progress else None
 
     @property
+    def fresh(self) -> bool:
+        """Whether it has worked for nobody yet."""
+        return self._progress is None and not self.steps_done
+
+    @property
     def busy_with(self) -> tuple[str, str] | None:
         """Job and step that it is busy with, as the log calls them."""
         progress = self._progress

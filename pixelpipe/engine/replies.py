@@ -63,12 +63,12 @@ class _Inline:
 
     def __init__(self, reply: MadeReply) -> None:
         self.reply = reply
-        self._bytes = bytearray(reply.inline)
-        self._filled = 0
+        # It grows with what comes: room for what a liar only announces would block the loop.
+        self._bytes = bytearray()
 
     @property
     def complete(self) -> bool:
-        return self._filled == len(self._bytes)
+        return len(self._bytes) == self.reply.inline
 
     @property
     def content(self) -> memoryview:
@@ -76,9 +76,8 @@ class _Inline:
 
     def take(self, data: memoryview) -> memoryview:
         """Take in what belongs to it; returns the rest."""
-        count = min(len(data), len(self._bytes) - self._filled)
-        self._bytes[self._filled : self._filled + count] = data[:count]
-        self._filled += count
+        count = min(len(data), self.reply.inline - len(self._bytes))
+        self._bytes += data[:count]
         return data[count:]
 
 

@@ -3,9 +3,13 @@
 No backlog: one job's tasks are spread over all workers (latency), those that are busy now as well,
 for they will be free soon. A backlog: a worker takes a job whole, decode included (one hand-over,
 warm caches). Tasks of decoded jobs go before new decodes, for that is what frees memory.
+
+What has a strike goes to a fresh worker only, and before all else: one that has worked for others
+may be dying of what it did for them, and the second strike is final.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pixelpipe.engine.work import Stage, Work
@@ -62,24 +66,41 @@ class Scheduler:
         if work in self._decoded:
             self._decoded.remove(work)
 
-    def next(self) -> Choice | None:
-        """The next batch for a free worker; the tasks in it are no longer pending."""
-        work = next((work for work in self._decoded if work.pending), None)
-        if work is not None:
-            return Choice(work, decode=False, tasks=_share(work, self._spread()))
-        if not self._ready:
-            return None
-        work = self._ready.popleft()
-        work.stage = Stage.DECODING
-        return Choice(work, decode=True, tasks=_share(work, self._spread()))
+    @property
+    def wants_fresh(self) -> bool:
+        """Whether there is work for a fresh worker only."""
+        return any(work.struck for work in (*self._decoded, *self._ready))
+
+    def next(self, *, fresh: bool = True) -> Choice | None:
+        """The next batch for a free worker; the tasks in it are no longer pending.
+
+        Args:
+            fresh: Whether it has worked for nobody yet.
+        """
+        if fresh:
+            struck = next((work for work in (*self._decoded, *self._ready) if work.struck), None)
+            if struck is not None:
+                return self._take(struck, _any)
+        for work in self._decoded:
+            if any(map(work.is_unstruck, work.pending)):
+                return self._take(work, work.is_unstruck)
+        ready = next((work for work in self._ready if not work.struck), None)
+        return None if ready is None else self._take(ready, ready.is_unstruck)
+
+    def _take(self, work: Work, may: Callable[[int], bool]) -> Choice:
+        decode = work.stage is Stage.READY
+        if decode:
+            self._ready.remove(work)
+            work.stage = Stage.DECODING
+        return Choice(work, decode, _share(work, self._spread(), may))
 
     def _spread(self) -> int:
         """How many workers are not needed for the jobs that wait for their decode."""
         return max(1, self._workers - len(self._ready))
 
 
-def _share(work: Work, spread: int) -> tuple[int, ...]:
-    """Take one worker's part of the pending tasks, the costliest first.
+def _share(work: Work, spread: int, may: Callable[[int], bool]) -> tuple[int, ...]:
+    """Take one worker's part of the pending tasks that it may have, the costliest first.
 
     Spread over several workers, each takes half of an even share at a time, so that the last
     parts are small and all end at about the same time (guided self-scheduling, Polychronopoulos
@@ -90,8 +111,14 @@ def _share(work: Work, spread: int) -> tuple[int, ...]:
     limit_ms = WHOLE_MS if alone else total_ms / (2 * spread)
     taken: list[int] = []
     taken_ms = 0.0
-    while work.pending and (not taken or taken_ms + work.costs_ms[work.pending[0]] <= limit_ms):
-        index = work.pending.pop(0)
+    for index in filter(may, list(work.pending)):
+        if taken and taken_ms + work.costs_ms[index] > limit_ms:
+            break
+        work.pending.remove(index)
         taken.append(index)
         taken_ms += work.costs_ms[index]
     return tuple(taken)
+
+
+def _any(_: int) -> bool:
+    return True

@@ -216,6 +216,17 @@ class Work:
         """What the pending tasks are expected to cost."""
         return sum(self.costs_ms[index] for index in self.pending)
 
+    @property
+    def struck(self) -> bool:
+        """Whether what would be given out next, its decode or a task, has a strike."""
+        if self.stage is Stage.READY:
+            return self.decode_attempts.strikes > 0
+        return not all(map(self.is_unstruck, self.pending))
+
+    def is_unstruck(self, index: int) -> bool:
+        """Whether no worker has died over the task yet."""
+        return not self.attempts[index].strikes
+
     def requeue(self, indexes: Iterable[int]) -> None:
         """Let these tasks be given out again, unless they are settled."""
         self.pending.extend(index for index in indexes if index in self.unsettled)

@@ -57,7 +57,10 @@ class PoisonList:
         until = self._until.get(sha256)
         if until is None:
             return
-        left = until - self._now()
+        now = self._now()
+        # A clock that was set back makes nobody wait longer.
+        until = self._until[sha256] = min(until, now + self._for)
+        left = until - now
         if left <= timedelta():
             del self._until[sha256]
             return

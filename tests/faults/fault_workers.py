@@ -89,6 +89,7 @@ class FaultWorker(worker.Worker):
 
     arena: str
     hoard: NDArray[np.uint8]
+    undermined = False
     pixels_offset: int
     picture: Picture
     step: MakeStep
@@ -102,6 +103,9 @@ class FaultWorker(worker.Worker):
     def decode(self, batch: Batch, ticket: int) -> None:
         self.ticket = ticket
         self.answer = partial(super().decode, batch, ticket)
+        if FaultWorker.undermined:
+            self.reply(ticket, "codec-called", decodes=1)
+            self.fault_segv()
         width = batch.decode.source_width
         if width == HANG_WIDTH or (width == HANG_ONCE_WIDTH and self._first("decode")):
             self.reply(ticket, "codec-called", decodes=1)
@@ -181,6 +185,10 @@ class FaultWorker(worker.Worker):
     def fault_hoard(self) -> None:
         """Leak, and answer all the same."""
         FaultWorker.hoard = np.ones(HOARD_BYTES, np.uint8)
+
+    def fault_undermine(self) -> None:
+        """Answer well, and die of it only over the next job."""
+        FaultWorker.undermined = True
 
     def fault_defect(self) -> None:
         raise ZeroDivisionError("a secret of the server")

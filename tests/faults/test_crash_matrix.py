@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 from pixelpipe.engine import attempts
 from pixelpipe.errors import TYPE_PREFIX
 from pixelpipe.runtime import Runtime
-from tests.faults.crash_matrix import HELPERS, ROWS, HelperRow, Row
+from tests.faults.crash_matrix import HELPERS, ROWS, WORKERS, HelperRow, Row
 from tests.faults.fault_workers import EXECUTED, faulty, marker, victims
 from tests.faults.faulty_runtime import PATIENCE_S, SIBLINGS, faulty_runtime, serving
 from tests.http_jobs import (
@@ -37,9 +37,12 @@ from tests.http_jobs import (
 )
 from tests.processes import command_line, descendants
 
-HASTY_S = 1.5
-# They die when the next step is theirs already.
+HASTY_S = 3.0
+# They die when the next step is theirs already, be it of another job.
 _BLAMES_ANOTHER = {"after", "liar"}
+# Most of their time they wait for the server to lose patience.
+_AT_ONCE = [row for row in ROWS if row.hasty or row.fault == "deaf"]
+_IN_TURN = [row for row in ROWS if row not in _AT_ONCE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,20 @@ async def patient(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hou
 
 @pytest_asyncio.fixture(scope="module")
 async def hasty(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    async with _house(tmp_path_factory.mktemp("hasty"), task_deadline_s=HASTY_S) as opened:
+    changes = {"task_deadline_s": HASTY_S, "workers": len(_AT_ONCE) + WORKERS}
+    async with _house(tmp_path_factory.mktemp("hasty"), **changes) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(scope="module")
+async def at_once(hasty: House) -> AsyncIterator[dict[Row, asyncio.Task[None]]]:
+    """The rows that do little but wait: all of them under way."""
+    async with _sending(hasty, signal.SIGSTOP):
+        under_way = {row: asyncio.create_task(_play(hasty, row)) for row in _AT_ONCE}
+        yield under_way
+        for playing in under_way.values():
+            playing.cancel()
+        await asyncio.gather(*under_way.values(), return_exceptions=True)
 
 
 async def _send_from_outside(house: House, number: signal.Signals) -> None:
@@ -122,13 +137,14 @@ def _wanted(*names: str) -> list[Json]:
 async def _run(house: House, row: Row, photo: bytes) -> Json:
     """The row's job at its end, beside a job of somebody else, which sees nothing of it."""
     names = [*SIBLINGS[:2], row.name, *SIBLINGS[2:]] if row.at == "task" else [*SIBLINGS]
-    async with _sending(house, row.sent):
-        ended, good = await asyncio.gather(
-            made(house.client, photo, _wanted(*names)),
-            made(house.other, own_photo(400, 300), _wanted(*SIBLINGS)),
-        )
-    assert (good["state"], good["decodes"], good["failures"]) == ("completed", 1, [])
-    assert {(v["attempts"], v["strikes"]) for v in good["variants"]} == {(1, 0)}
+    ended, good = await asyncio.gather(
+        made(house.client, photo, _wanted(*names)),
+        made(house.other, own_photo(400, 300), _wanted(*SIBLINGS)),
+    )
+    assert (good["state"], good["failures"]) == ("completed", [])
+    if row.fault not in _BLAMES_ANOTHER:
+        assert good["decodes"] == 1
+        assert {(v["attempts"], v["strikes"]) for v in good["variants"]} == {(1, 0)}
     right = {v["name"]: v["sha256"] for v in good["variants"]}
     siblings = [v for v in ended["variants"] if v["name"] in right and v["sha256"]]
     assert {v["name"]: v["sha256"] for v in siblings}.items() <= right.items()
@@ -172,10 +188,7 @@ async def _check_poison(house: House, row: Row, photo: bytes) -> None:
     assert await refusal(answer) == (422, "poisoned-source")
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
-async def test_a_worker_dies(row: Row, patient: House, hasty: House) -> None:
-    house = hasty if row.hasty else patient
-    await house.at_rest()
+async def _play(house: House, row: Row) -> None:
     photo = own_photo(400, 300)
     if row.at == "decode":
         photo = faulty(photo, row.name)
@@ -184,8 +197,27 @@ async def test_a_worker_dies(row: Row, patient: House, hasty: House) -> None:
     _check_variants(row, ended)
     await _check_events(house, row, ended)
     await _check_poison(house, row, photo)
-    await house.at_rest()
-    assert not marker(house.arena, EXECUTED).exists()
+
+
+@pytest.mark.parametrize("row", _IN_TURN, ids=str)
+async def test_a_worker_dies(row: Row, patient: House) -> None:
+    await patient.at_rest()
+    async with _sending(patient, row.sent):
+        await _play(patient, row)
+    await patient.at_rest()
+    assert not marker(patient.arena, EXECUTED).exists()
+
+
+@pytest.mark.parametrize("row", _AT_ONCE, ids=str)
+async def test_a_worker_hangs(row: Row, at_once: dict[Row, asyncio.Task[None]]) -> None:
+    await at_once[row]
+
+
+async def test_after_all_that_hung_nothing_is_left(
+    at_once: dict[Row, asyncio.Task[None]], hasty: House
+) -> None:
+    await asyncio.wait(at_once.values())
+    await hasty.at_rest()
 
 
 async def _kill_helper(house: House, helper: str) -> None:

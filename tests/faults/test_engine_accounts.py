@@ -151,3 +151,30 @@ async def test_a_flood_of_one_client_does_not_keep_another_waiting(engine: Engin
     assert begun[:3] == ["flood 0", "later 0", "urgent"]
     assert begun[3:7] == ["flood 1", "later 1", "flood 2", "later 2"]
     assert begun[7:] == [f"flood {number}" for number in range(3, 12)]
+
+
+async def test_workers_that_die_of_earlier_jobs_fail_nobody_else() -> None:
+    async with engine_alone(workers=2) as engine:
+        culprits = [await make_order(engine, "undermine") for _ in range(2)]
+        await asyncio.gather(*(engine.run(order, NotingSink()) for order in culprits))
+        assert [handle.steps_done for handle in engine.pool.workers] == [2, 2]
+        sink = NotingSink()
+        await engine.run(await make_order(engine, "alpha"), sink)
+    assert sink.told == [
+        "decode called",
+        "decode lost: 1 starts, 1 strikes",
+        "decode called",
+        "decoded",
+        "0 started: 1",
+        "0 made",
+    ]
+
+
+async def test_what_has_a_strike_from_before_finds_a_fresh_worker(engine: Engine) -> None:
+    await engine.run(await make_order(engine, "alpha"), NotingSink())
+    (before,) = engine.pool.workers
+    sink = NotingSink()
+    order = await make_order(engine, "beta", decode_attempts=Attempts(1, 1))
+    await engine.run(order, sink)
+    assert sink.told[-1] == "0 made"
+    assert before not in engine.pool.workers

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -108,6 +109,12 @@ async def test_memory_is_limited_and_core_dumps_are_off(sandboxed: Engine) -> No
     soft, hard = rows["Max address space"]
     assert int(soft) <= int(hard) < 64 * 1024 * MIB
     assert rows["Max core file size"] == ["0", "0"]
+
+
+async def test_a_small_job_gets_less_memory_than_the_largest_may_have(sandboxed: Engine) -> None:
+    await outcomes(sandboxed, "small")
+    soft, hard = resource.prlimit(the_worker(sandboxed).pid, resource.RLIMIT_AS)
+    assert soft < hard - 1024 * MIB
 
 
 @cache

@@ -64,6 +64,9 @@ async def test_a_worker_that_hangs_in_its_start_is_given_up(
         with capture_logs() as logs:
             killed = _kill_workers(runtime)
             await until(lambda: not any(map(alive, killed)))
+            await until(
+                lambda: "worker did not start" in {log["event"] for log in logs}
+            )  # The pool hears of deaths later than we.
             await until(lambda: len(runtime.engine.pool.idle) == runtime.engine.pool.size)
         live = {handle.worker.pid for handle in runtime.engine.pool.workers}
         started = await _family() - before - live

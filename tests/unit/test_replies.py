@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -99,6 +100,19 @@ def test_a_pickle_is_bytes_that_are_no_reply() -> None:
 def test_an_oversized_reply_is_a_fault_before_it_is_buffered() -> None:
     with pytest.raises(ProtocolFaultError):
         _read(LENGTH.pack(MAX_REPLY_BYTES + 1))
+
+
+def test_bytes_that_were_only_announced_take_no_memory() -> None:
+    said = 256 * 2**20
+    reader = ReplyReader()
+    reader.feed(frame(MADE | {"inline": said, "size": said}) + bytes(100))
+    tracemalloc.start()
+    try:
+        assert reader.next(said) is None
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20
 
 
 @pytest.mark.parametrize(("inline", "size"), [(101, 101), (2, 3)])

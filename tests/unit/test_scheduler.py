@@ -118,3 +118,31 @@ def test_a_removed_job_is_given_to_nobody() -> None:
     scheduler.remove(ready)
     scheduler.remove(decoded)
     assert scheduler.next() is None
+
+
+def test_a_decode_with_a_strike_waits_for_a_fresh_worker_and_holds_up_nobody() -> None:
+    struck, other = _work(1), _work(2)
+    struck.decode_attempts.strikes = 1
+    scheduler = _ready(struck, other)
+    assert scheduler.wants_fresh
+    choice = scheduler.next(fresh=False)
+    assert choice is not None
+    assert choice.work is other
+    assert scheduler.next(fresh=False) is None
+    assert _next(scheduler).work is struck
+    assert not scheduler.wants_fresh
+
+
+def test_a_task_with_a_strike_waits_alone_and_comes_first_on_a_fresh_worker() -> None:
+    first, second = _work(1, tasks=2), _work(2, tasks=3)
+    scheduler = Scheduler(1)
+    for work in (first, second):
+        scheduler.add_decoded(work)
+    second.attempts[1].strikes = 1
+    assert _next(scheduler).work is second
+    second.requeue([0, 1, 2])
+    given = []
+    while (choice := scheduler.next(fresh=False)) is not None:
+        given += [(choice.work.number, index) for index in choice.tasks]
+    assert sorted(given) == [(1, 0), (1, 1), (2, 0), (2, 2)]
+    assert _next(scheduler).tasks == (1,)

@@ -126,6 +126,17 @@ def test_a_source_is_refused_for_no_longer_than_is_set_now() -> None:
         shorter.check("bad")
 
 
+def test_a_clock_that_is_set_back_makes_nobody_wait_longer() -> None:
+    clock = Clock()
+    poison = clock.poisons(60)
+    poison.remember("bad")
+    clock.now = clock.later(-86_400)
+    with pytest.raises(PoisonedSourceError, match="60 more seconds"):
+        poison.check("bad")
+    clock.now = clock.later(60)
+    poison.check("bad")
+
+
 def test_without_a_time_nothing_is_remembered_and_any_time_can_be_set() -> None:
     clock = Clock()
     clock.poisons(0).remember("bad")
