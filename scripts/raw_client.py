@@ -83,6 +83,14 @@ class _Connection(asyncio.Protocol):
             self._waiting.set_result(None)
 
 
+async def _answer(connection: _Connection, request: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+    try:
+        return await connection.ask(request)
+    except asyncio.CancelledError:
+        connection.close()  # Nobody else knows of it.
+        raise
+
+
 class RawClient:
     """A client at an address of its own, with as many connections as it has requests under way.
 
@@ -100,7 +108,7 @@ class RawClient:
         """Send a request, its head and its body in parts, and read the answer."""
         began = time.perf_counter()
         connection = await self._connection()
-        answer = None if connection is None else await connection.ask(request)
+        answer = None if connection is None else await _answer(connection, request)
         seconds = time.perf_counter() - began
         if connection is None or answer is None:
             return Answer(_BROKEN, {}, b"", seconds)
