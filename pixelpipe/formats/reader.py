@@ -37,12 +37,14 @@ class Reader:
         data: The bytes, format `B`; they are not copied.
         what: What the bytes are, for messages: "PNG file", "EXIF block".
         budget: Counts the steps.
+        start: Where in the file they begin.
     """
 
-    __slots__ = ("_data", "budget", "size", "what")
+    __slots__ = ("_data", "budget", "size", "start", "what")
 
-    def __init__(self, data: memoryview, what: str, budget: Budget) -> None:
+    def __init__(self, data: memoryview, what: str, budget: Budget, start: int = 0) -> None:
         self._data = data
+        self.start = start
         self.size = len(data)
         self.what = what
         self.budget = budget
@@ -81,7 +83,7 @@ class Reader:
             DamagedImageError: They lie past the end, or the budget is spent.
         """
         self._step(at, size)
-        return Reader(self._data[at : at + size], what, self.budget)
+        return Reader(self._data[at : at + size], what, self.budget, self.start + at)
 
     def damaged(self, fault: str) -> DamagedImageError:
         """The error to raise for a fault in these bytes."""

@@ -11,7 +11,7 @@ from pixelpipe.formats.registry import Format
 from pixelpipe.formats.source import SourceInfo
 
 _WIDTH, _LENGTH, _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_SAMPLES_PER_PIXEL, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 277, 338, 339
+_SAMPLES_PER_PIXEL, _PLANES, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 277, 284, 338, 339
 _WANTED = frozenset(
     {
         _WIDTH,
@@ -21,6 +21,7 @@ _WANTED = frozenset(
         _PHOTOMETRIC,
         ORIENTATION_TAG,
         _SAMPLES_PER_PIXEL,
+        _PLANES,
         _EXTRA_SAMPLES,
         _SAMPLE_FORMAT,
     }
@@ -40,6 +41,7 @@ _ACCEPTED_BITS = {
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32946, 32773})
 _NO_COMPRESSION = 1
 _PALETTE_BITS = 8
+_DEEP_BITS, _SEPARATE_PLANES = 16, 2
 _MAX_SAMPLES = 4
 _UNSIGNED = 1
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
@@ -88,8 +90,12 @@ def _check_samples(tags: dict[int, int], photometric: int, bits: int) -> None:
     if bits not in allowed_bits:
         allowed = " or ".join(map(str, allowed_bits))
         raise not_accepted(f"A TIFF of this kind with {bits} bits per sample", f"{allowed} are")
-    if tags.get(_SAMPLES_PER_PIXEL, 1) > _MAX_SAMPLES:
+    samples = tags.get(_SAMPLES_PER_PIXEL, 1)
+    if samples > _MAX_SAMPLES:
         raise not_accepted("A TIFF with more samples per pixel", f"up to {_MAX_SAMPLES} are")
+    # OpenCV takes the first plane for all of them, and fills up with what was in memory before.
+    if bits == _DEEP_BITS and samples > 1 and tags.get(_PLANES) == _SEPARATE_PLANES:
+        raise not_accepted("A TIFF with 16 bits per sample in separate planes", "pixels are")
 
 
 def _channels(tags: dict[int, int], photometric: int) -> int:

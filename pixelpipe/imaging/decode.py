@@ -90,6 +90,9 @@ def _codec(data: Pixels, plan: Decode, out: Pixels) -> MatLike:
     """
     if plan.format == Format.JPEG:
         return _jpeg(data, plan, out)
+    if plan.format == Format.BMP and plan.channels == BGR:
+        # Unchanged, those of OS/2 would come out gray.
+        return _opencv(data, plan.format, cv2.IMREAD_COLOR_BGR)
     return _opencv(data, plan.format, cv2.IMREAD_UNCHANGED)
 
 

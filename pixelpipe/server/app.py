@@ -17,7 +17,7 @@ from pixelpipe.server import (
     variants,
 )
 from pixelpipe.server.access import access, mark_response
-from pixelpipe.server.context import RUNTIME, STREAMS
+from pixelpipe.server.context import OUTGOING, RUNTIME, STREAMS
 from pixelpipe.server.guards.auth import let_in
 from pixelpipe.server.guards.below import move_below, place_headers, placed_links
 from pixelpipe.server.guards.cors import preflights, share
@@ -27,6 +27,7 @@ from pixelpipe.server.guards.origins import own_pages
 from pixelpipe.server.guards.screening import SMALL_BODY_BYTES, plausible, small_bodies
 from pixelpipe.server.guards.site import SITE, read_site
 from pixelpipe.server.guards.standing import mark_standing
+from pixelpipe.server.outgoing import Outgoing
 from pixelpipe.server.problems import problems
 from pixelpipe.server.quota import mark_quota
 from pixelpipe.server.sources import open_sources
@@ -59,6 +60,7 @@ def make_app(runtime: Runtime) -> web.Application:
     )
     app[RUNTIME] = runtime
     app[SITE] = read_site(runtime.settings)
+    app[OUTGOING] = Outgoing()
     app[STREAMS] = Streams(runtime.settings.client_streams)
     app.cleanup_ctx.append(page.load_page)
     app.cleanup_ctx.append(open_door)

@@ -69,7 +69,7 @@ def _rest_is_small(request: web.Request, response: web.Response) -> bool:
     """Whether to take the rest of a refused body and throw it away.
 
     Who is told to come back does so over the same connection then: a new one costs the server as
-    much as the refusal. aiohttp reads on for ten seconds, and closes the connection after that.
+    much as the refusal. aiohttp reads on for two seconds, and closes the connection after that.
     """
     length = request.content_length
     if length is None or length > _SMALL_BODY_BYTES or "Expect" in request.headers:

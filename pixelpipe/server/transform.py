@@ -7,9 +7,10 @@ from pixelpipe.errors import MalformedRequestError
 from pixelpipe.formats.registry import FORMATS
 from pixelpipe.jobs.submission import Rendered, Sender, Submission
 from pixelpipe.recipes.spec import Spec
-from pixelpipe.server.context import RUNTIME
+from pixelpipe.server.context import OUTGOING, RUNTIME
 from pixelpipe.server.fields import json_field
 from pixelpipe.server.names import content_disposition, variant_file_name
+from pixelpipe.server.outgoing import send_bytes
 from pixelpipe.server.single import PLACES, flat_spec, spec_at
 from pixelpipe.server.submissions import caller_of
 from pixelpipe.server.upload import received
@@ -17,7 +18,7 @@ from pixelpipe.server.upload import received
 _NAME = "transform"
 
 
-async def transform(request: web.Request) -> web.Response:
+async def transform(request: web.Request) -> web.StreamResponse:
     """Answer with the picture that the spec asks for."""
     runtime = request.app[RUNTIME]
     caller = caller_of(request)
@@ -26,7 +27,8 @@ async def transform(request: web.Request) -> web.Response:
         spec = _spec(body.fields, runtime.settings)
         submission = Submission(body.upload, body.name, (spec,), body.receive_ms, caller)
         rendered = await runtime.service.transform(submission)
-    return _picture(rendered, body.name)
+    with request.app[OUTGOING].room(caller.client, len(rendered.content)):
+        return await send_bytes(request, rendered.content, _headers(rendered, body.name))
 
 
 def _spec(fields: dict[str, str], settings: Settings) -> Spec:
@@ -43,17 +45,14 @@ def _spec(fields: dict[str, str], settings: Settings) -> Spec:
     return spec_at("spec", raw, settings)
 
 
-def _picture(rendered: Rendered, source: str) -> web.Response:
+def _headers(rendered: Rendered, source: str) -> dict[str, str]:
     info = FORMATS[rendered.format]
     file_name = variant_file_name(source, _NAME, info.extension)
     timings = (f"{stage};dur={ms:.3f}" for stage, ms in rendered.timings_ms.items())
-    return web.Response(
-        body=rendered.content,
-        headers={
-            "Content-Type": info.media_type,
-            "Content-Disposition": content_disposition("inline", file_name),
-            "ETag": f'"{rendered.sha256}"',
-            "Server-Timing": ", ".join(timings),
-            "Cache-Status": "PixelPipe; hit" if rendered.shared else "PixelPipe; fwd=miss",
-        },
-    )
+    return {
+        "Content-Type": info.media_type,
+        "Content-Disposition": content_disposition("inline", file_name),
+        "ETag": f'"{rendered.sha256}"',
+        "Server-Timing": ", ".join(timings),
+        "Cache-Status": "PixelPipe; hit" if rendered.shared else "PixelPipe; fwd=miss",
+    }

@@ -1,6 +1,7 @@
 """Decoding measured against Pillow."""
 
 import io
+import struct
 
 import cv2
 import numpy as np
@@ -38,6 +39,20 @@ def test_orientation_of_16_bit_tiff(orientation: int) -> None:
 @pytest.mark.parametrize("source", LOSSLESS)
 def test_lossless_formats_bit_by_bit(source: Format) -> None:
     assert (decoded(saved(image(), source), plan_for(source, (90, 121))) == scene(90, 121)).all()
+
+
+@pytest.mark.parametrize(("mode", "bits", "palette_bytes"), [("RGB", 24, 0), ("P", 8, 768)])
+def test_a_bmp_of_os2_is_in_colour(mode: str, bits: int, palette_bytes: int) -> None:
+    picture = image().convert(mode)
+    content = saved(picture, Format.BMP)
+    (pixels_at,) = struct.unpack_from("<I", content, 10)
+    palette = np.frombuffer(content[54:pixels_at], np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    pixels = content[pixels_at:]
+    header = struct.pack("<IHHHH", 12, *picture.size, 1, bits)
+    header += palette.ljust(palette_bytes, b"\0")
+    start = 14 + len(header)
+    old = b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + header + pixels
+    assert (decoded(old, plan_for(Format.BMP, (90, 121))) == bgr(picture)).all()
 
 
 @pytest.mark.parametrize("source", [Format.JPEG, Format.WEBP, Format.AVIF, Format.GIF])

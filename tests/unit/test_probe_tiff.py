@@ -101,6 +101,14 @@ def test_samples_that_are_not_read_are_refused(unread: Tags, named: str) -> None
         probed(tiff(unread))
 
 
+def test_deep_samples_in_separate_planes_are_refused() -> None:
+    """OpenCV would fill such a picture with what was in memory before."""
+    assert probed(tiff({**tags(RGB, 3, 8), 284: 2})).channels == 3
+    assert probed(tiff({**tags(BLACK_IS_ZERO, 1, 16), 284: 2})).channels == 1
+    with pytest.raises(UnsupportedFormatError, match="16 bits per sample in separate planes"):
+        probed(tiff({**tags(RGB, 3, 16), 284: 2}))
+
+
 @pytest.mark.parametrize("missing", [256, 257, 262])
 def test_a_missing_tag_is_damage(missing: int) -> None:
     own = tags(RGB, 3, 8)

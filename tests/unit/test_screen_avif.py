@@ -6,12 +6,13 @@ from PIL import Image
 from pixelpipe.errors import DamagedImageError, FrameLimitError
 from pixelpipe.formats.registry import Format
 from pixelpipe.formats.screens.av1 import Load, load
-from tests.unit.probe_files import box
+from tests.unit.probe_files import box, tiff
 from tests.unit.screening import animated, incomplete, noise, refusal, saved, screened
 
 STILL = saved(noise("RGB", (400, 300)), Format.AVIF)
 ALPHA = saved(noise("RGBA", (400, 300)), Format.AVIF)
 SEQUENCE = animated(Format.AVIF, 4)
+EXIF = tiff({256: 1})
 
 
 def bits(*fields: tuple[int, int]) -> bytes:
@@ -48,6 +49,15 @@ FRAME, TILES, DELIMITER = unit(6, b"x"), unit(4, b"x"), unit(2)
 @pytest.mark.parametrize("data", [STILL, ALPHA, SEQUENCE])
 def test_real_files_pass(data: bytes) -> None:
     assert screened(data, Format.AVIF) == data
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [(b"Exif", {"exif": EXIF}), (b"mime", {"xmp": b"<x/>"})]
+)
+def test_metadata_are_hidden(kind: bytes, options: dict[str, bytes]) -> None:
+    noted = saved(noise("RGB", (40, 30)), Format.AVIF, **options)
+    at = noted.index(kind)
+    assert screened(noted, Format.AVIF) == noted[:at] + b"skip" + noted[at + 4 :]
 
 
 def test_a_coded_picture_larger_than_it_says_is_refused() -> None:

@@ -12,12 +12,13 @@ from pixelpipe.formats.isobmff import FULL_BOX_HEADER_BYTES, brands, find
 from pixelpipe.formats.reader import Budget, Reader
 from pixelpipe.formats.registry import Format
 from pixelpipe.formats.screens.av1 import load
-from pixelpipe.formats.screens.avif_items import coded_items
+from pixelpipe.formats.screens.avif_items import coded_items, metadata_types
 from pixelpipe.formats.screens.avif_tracks import first_samples
 from pixelpipe.formats.screens.fault import damaged
 
 _MAX_STEPS = 1 << 16
 _SIDES = Struct(">II")
+_NO_TYPE = b"skip"
 
 # Colour and alpha, in two layers each; and something for small pictures.
 _MAX_TIMES = 4
@@ -25,7 +26,7 @@ _SPARE_PX = 1 << 20
 
 
 def screen_avif(data: memoryview, max_frames: int) -> memoryview:
-    """Hand on the whole file, or refuse it.
+    """Hand on the whole file, its EXIF and XMP hidden, or refuse it.
 
     Raises:
         DamagedImageError: Boxes or extents that do not lie in the file, a flood of them, or coded
@@ -38,7 +39,21 @@ def screen_avif(data: memoryview, max_frames: int) -> memoryview:
     _check_load(coded_items(data, meta), canvas_px)
     if b"avis" in brands(reader):
         _check_load(first_samples(data, find(reader, b"moov"), max_frames), canvas_px)
-    return data
+    return _without_metadata(data, meta)
+
+
+def _without_metadata(data: memoryview, meta: Reader) -> memoryview:
+    """The file with items of no type in place of EXIF and XMP.
+
+    OpenCV reads EXIF as well, and decodes no file of libvips (sharp) that has any.
+    """
+    places = list(metadata_types(meta))
+    if not places:
+        return data
+    rest = bytearray(data)
+    for at in places:
+        rest[at : at + len(_NO_TYPE)] = _NO_TYPE
+    return memoryview(rest)
 
 
 def _canvas_px(meta: Reader) -> int:

@@ -18,6 +18,7 @@ _U16, _U32 = Struct(">H"), Struct(">I")
 _INFO_TYPE_BYTES = 4
 _FIELD_BYTES = (0, 4, 8)
 _CODED = b"av01"
+_METADATA = frozenset({b"Exif", b"mime"})
 _CELL, _AUXILIARY = b"dimg", b"auxl"
 _MAX_ITEMS = 1024
 _MAX_TARGETS = 1 << 16
@@ -43,11 +44,20 @@ def coded_items(data: memoryview, meta: Reader) -> Iterator[memoryview]:
         DamagedImageError: Items that do not lie in the file, or far too many.
     """
     primary = primary_item(find(meta, b"pitm", FULL_BOX_HEADER_BYTES))
-    kinds = dict(_kinds(find(meta, b"iinf", FULL_BOX_HEADER_BYTES)))
+    kinds = {item: kind for item, kind, _ in _kinds(meta)}
     places = _Locations(find(meta, b"iloc", FULL_BOX_HEADER_BYTES), len(data)).places
     for item in sorted(_needed(meta, primary)):
         if kinds.get(item) == _CODED and item in places:
             yield _contents(data, meta, places[item])
+
+
+def metadata_types(meta: Reader) -> Iterator[int]:
+    """Where in the file the types of the items that hold EXIF and XMP are written.
+
+    Raises:
+        DamagedImageError: There are far too many items.
+    """
+    return (at for _, kind, at in _kinds(meta) if kind in _METADATA)
 
 
 def _needed(meta: Reader, primary: int) -> set[int]:
@@ -88,8 +98,9 @@ def _references(meta: Reader) -> Iterator[tuple[bytes, int, tuple[int, ...]]]:
                 yield reference, item, body.unpack(targets, number.size + _U16.size)
 
 
-def _kinds(iinf: Reader) -> Iterator[tuple[int, bytes]]:
-    """Number and type of each item."""
+def _kinds(meta: Reader) -> Iterator[tuple[int, bytes, int]]:
+    """Number and type of each item, and where in the file the type is written."""
+    iinf = find(meta, b"iinf", FULL_BOX_HEADER_BYTES)
     (version,) = iinf.unpack(_VERSION, 0)
     first = FULL_BOX_HEADER_BYTES + (_U32.size if version else _U16.size)
     for count, (kind, infe) in enumerate(boxes(iinf, first)):
@@ -100,7 +111,7 @@ def _kinds(iinf: Reader) -> Iterator[tuple[int, bytes]]:
             number = _U16 if version == 2 else _U32  # noqa: PLR2004 - the versions are 2 and 3
             (item,) = infe.unpack(number, FULL_BOX_HEADER_BYTES)
             at = FULL_BOX_HEADER_BYTES + number.size + _U16.size  # protection
-            yield item, infe.raw(at, _INFO_TYPE_BYTES)
+            yield item, infe.raw(at, _INFO_TYPE_BYTES), infe.start + at
 
 
 class _Locations:

@@ -54,11 +54,15 @@ class Farewells:
         if transport.is_closing():
             return
         transport.write(answer)
-        if linger and transport.can_write_eof():
-            transport.write_eof()
-            transport.resume_reading()
-        else:
+        if not (linger and transport.can_write_eof()):
             transport.close()
+            return
+        try:
+            transport.write_eof()
+        except OSError:  # the client has reset the connection meanwhile
+            transport.abort()
+        else:
+            transport.resume_reading()
 
     def end(self) -> None:
         """Close all of them."""
