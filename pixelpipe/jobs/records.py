@@ -1,7 +1,8 @@
 """What the journal is given: something that happened to a job, and the state it left."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 
 from pixelpipe.jobs.model import Event, EventType, Job, Variant
 
@@ -99,11 +100,16 @@ Outcome = Event | RefusedError | None
 Entry = Record | Poison
 
 
+# dataclasses.replace, told of no field, does the same in more than twice the time.
+_of_job = attrgetter(*(field.name for field in fields(Job)))
+_of_variant = attrgetter(*(field.name for field in fields(Variant)))
+
+
 def snapshot(job: Job) -> Job:
     """The job as it is now, but for its variants."""
-    return replace(job)
+    return Job(*_of_job(job))
 
 
 def snapshots(job: Job, indexes: list[int]) -> tuple[tuple[int, Variant], ...]:
     """These variants of the job as they are now."""
-    return tuple((index, replace(job.variants[index])) for index in indexes)
+    return tuple((index, Variant(*_of_variant(job.variants[index]))) for index in indexes)

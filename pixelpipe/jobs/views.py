@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from pixelpipe.formats.registry import Format
 from pixelpipe.jobs.model import Cache, Job, JobState, TaskState, Variant
@@ -109,15 +110,15 @@ def _variant_fields(job: Job, variant: Variant) -> dict[str, Any]:
     blob = variant.blob if variant.state is TaskState.COMPLETED else None
     return {
         "name": task.name,
-        "state": variant.state,
+        "state": variant.state.value,
         "width": task.output_width,
         "height": task.output_height,
-        "format": task.format,
+        "format": task.format.value,
         "bytes": blob.size_bytes if blob else None,
         "sha256": blob.sha256 if blob else None,
         "attempts": variant.attempts,
         "strikes": variant.strikes,
-        "cache": variant.cache if blob else None,
+        "cache": variant.cache.value if blob else None,
         "reduced": task.reduced,
         "timings_ms": _rounded(variant.timings_ms),
         "url": variant_url(job.id, task.name) if blob and not job.deleted_at else None,
@@ -129,30 +130,30 @@ def _job_fields(job: Job) -> dict[str, Any]:
     source = job.source
     return {
         "id": job.id,
-        "state": job.state,
+        "state": job.state.value,
         "priority": job.priority,
         "created_at": job.created_at,
         "ended_at": job.ended_at,
         "deleted_at": job.deleted_at,
-        "source": SourceView(
-            name=source.name,
-            format=source.format,
-            width=source.width,
-            height=source.height,
-            bytes=source.size_bytes,
-            sha256=source.sha256,
-        ),
+        "source": {
+            "name": source.name,
+            "format": source.format.value,
+            "width": source.width,
+            "height": source.height,
+            "bytes": source.size_bytes,
+            "sha256": source.sha256,
+        },
         "decodes": job.decodes,
-        "variants": [variant_view(job, v) for v in job.variants],
+        "variants": [_variant_fields(job, v) for v in job.variants],
         "failures": job.failures,
         "timings_ms": _rounded(job.timings_ms),
         # Others may see it; what comes after a question mark is often a secret.
         "webhook": job.webhook and job.webhook.partition("?")[0],
-        "links": Links(
-            self=job_url(job.id),
-            events=f"{job_url(job.id)}/events",
-            archive=archive_url(job.id) if _can_be_packed(job) else None,
-        ),
+        "links": {
+            "self": job_url(job.id),
+            "events": f"{job_url(job.id)}/events",
+            "archive": archive_url(job.id) if _can_be_packed(job) else None,
+        },
     }
 
 
@@ -165,11 +166,6 @@ def _rounded(timings_ms: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in timings_ms.items()}
 
 
-def variant_view(job: Job, variant: Variant) -> VariantView:
-    """The public face of a task."""
-    return VariantView(**_variant_fields(job, variant))
-
-
 def job_view(job: Job) -> JobView:
     """The public face of a job."""
     return JobView(**_job_fields(job))
@@ -180,9 +176,7 @@ def event_data(job: Job, variant: Variant | None) -> bytes:
 
     Its `seq` comes from the journal.
     """
-    view: BaseModel
-    if variant is None:
-        view = JobEventView(**_job_fields(job), job=job.id)
-    else:
-        view = VariantEventView(**_variant_fields(job, variant), job=job.id)
-    return view.model_dump_json().encode()
+    # As JobEventView and VariantEventView write it, at half the cost: there is nothing to validate.
+    fields = _job_fields(job) if variant is None else _variant_fields(job, variant)
+    fields["job"] = job.id
+    return to_json(fields)

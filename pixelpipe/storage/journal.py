@@ -10,33 +10,10 @@ from typing import Any, TypeVar
 from pixelpipe.jobs.batches import batch_of
 from pixelpipe.jobs.model import Blob, Event, Job, JobState
 from pixelpipe.jobs.ports import Keep, Listing
-from pixelpipe.jobs.records import (
-    BlobMissingError,
-    Entry,
-    Key,
-    KeyTakenError,
-    LostJobError,
-    Outcome,
-    Poison,
-    Record,
-    RefusedError,
-)
-from pixelpipe.storage import poisons, removal, rows
+from pixelpipe.jobs.records import Entry, Outcome, Poison
+from pixelpipe.storage import poisons, removal, rows, steps
 from pixelpipe.storage.database import Database
 
-_KEYED = """
-    SELECT jobs.id, keys.fingerprint FROM keys JOIN jobs ON jobs.number = keys.job
-    WHERE keys.tenant = ? AND keys.name = ?
-"""
-_HELD = """
-    SELECT EXISTS (SELECT 1 FROM blob_refs WHERE job = number AND sha256 = ?)
-    FROM jobs WHERE id = ? AND epoch = ? AND deleted_us IS NULL
-"""
-_INSERT_REFERENCE = "INSERT INTO blob_refs VALUES (?, ?, ?)"
-_INSERT_EVENT = "INSERT INTO events (job, seq, type, data) VALUES (?, ?, ?, ?)"
-_INSERT_DELIVERY = """
-    INSERT INTO deliveries (id, url, body, attempts, due_us) VALUES (?, ?, ?, ?, ?)
-"""
 _TAKE_OVER = "UPDATE jobs SET epoch = epoch + 1, owner = ? WHERE ended_us IS NULL"
 _OPEN = "SELECT number FROM jobs WHERE ended_us IS NULL ORDER BY created_us, number"
 _LISTED = """
@@ -81,7 +58,6 @@ _EVENTS_FOR = """
     CROSS JOIN jobs ON jobs.number = events.job
     WHERE events.id >= ? AND events.id < ? AND tenant = ? ORDER BY events.id LIMIT ?
 """
-_LAST_EVENT = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
 _ENDED = "SELECT number, deleted_us FROM jobs WHERE id = ? AND ended_us IS NOT NULL"
 
 _NEVER_US = -(2**63)
@@ -129,7 +105,7 @@ class SqliteJournal:
 
     async def keyed(self, tenant: str, name: str) -> tuple[str, str] | None:
         """The id of the job that has this key, and the fingerprint; see the port."""
-        return await self._database.read(_keyed, tenant, name)
+        return await self._database.read(steps.keyed, tenant, name)
 
     async def reusable(self, tenant: str, reuse_keys: Collection[str]) -> Mapping[str, Blob]:
         """Variants that were made already; see the port."""
@@ -157,7 +133,7 @@ class SqliteJournal:
 
     async def last_event_id(self) -> int:
         """The newest event's id; see the port."""
-        return await self._database.read(_last_event_id)
+        return await self._database.read(steps.last_event_id)
 
     async def bury(self, job_id: str, now: datetime) -> bool:
         """Delete an ended job; see the port."""
@@ -205,81 +181,7 @@ class SqliteJournal:
             after = portion.after
 
     def _write(self, connection: sqlite3.Connection, records: Sequence[Entry]) -> Sequence[Outcome]:
-        return [self._outcome(connection, record) for record in records]
-
-    def _outcome(self, connection: sqlite3.Connection, record: Entry) -> Outcome:
-        if isinstance(record, Poison):
-            poisons.record(connection, record)
-            return None
-        try:
-            return self._record(connection, record)
-        except RefusedError as refusal:
-            return refusal
-
-    def _record(self, connection: sqlite3.Connection, record: Record) -> Event | None:
-        # All that can refuse it comes before the first change to a row.
-        blobs = rows.references(record)
-        if record.new:
-            _check_key(connection, record.key)
-        else:
-            blobs = {sha: blob for sha, blob in blobs.items() if _is_new(connection, record, sha)}
-        for blob in blobs.values():
-            if not self._present(blob):
-                raise BlobMissingError(blob.sha256)
-        number, seq = self._write_job(connection, record)
-        connection.executemany(
-            _INSERT_REFERENCE, [(number, blob.sha256, blob.size_bytes) for blob in blobs.values()]
-        )
-        return _append(connection, record, number, seq) if record.event else None
-
-    def _write_job(self, connection: sqlite3.Connection, record: Record) -> tuple[int, int]:
-        """Write the job's row and those of its tasks; give its number and its seq."""
-        if record.new:
-            job, tasks = rows.INSERT_JOB, rows.INSERT_TASK
-            row, task_rows = rows.new_job_row(record, self._owner), rows.new_task_rows
-        else:
-            job, tasks = rows.UPDATE_JOB, rows.UPDATE_TASK
-            row, task_rows = rows.job_row(record), rows.task_rows
-        written = connection.execute(job, row).fetchone()
-        if written is None:
-            raise LostJobError(record.job.id)
-        number, seq = written
-        connection.executemany(tasks, task_rows(record, number))
-        if record.new and record.key:
-            key = record.key
-            connection.execute(
-                "INSERT INTO keys VALUES (?, ?, ?, ?)",
-                (key.tenant, key.name, key.fingerprint, number),
-            )
-        return number, seq
-
-
-def _check_key(connection: sqlite3.Connection, key: Key | None) -> None:
-    taken = key and _keyed(connection, key.tenant, key.name)
-    if taken:
-        raise KeyTakenError(*taken)
-
-
-def _is_new(connection: sqlite3.Connection, record: Record, sha256: str) -> bool:
-    """Whether the job does not refer to the blob yet."""
-    held = connection.execute(_HELD, (sha256, record.job.id, record.job.epoch)).fetchone()
-    if held is None:
-        raise LostJobError(record.job.id)
-    return not held[0]
-
-
-def _append(connection: sqlite3.Connection, record: Record, number: int, seq: int) -> Event:
-    assert record.event
-    data = rows.numbered(record.data, seq)
-    row = (number, seq, record.event.value, data)
-    event_id = connection.execute(_INSERT_EVENT, row).lastrowid
-    assert event_id is not None
-    event = Event(event_id, record.event, record.job.id, seq, data, record.job.tenant)
-    delivery = rows.message(record.job, event)
-    if delivery:
-        due_us = rows.microseconds(delivery.due_at)
-        connection.execute(_INSERT_DELIVERY, (delivery.id, delivery.url, delivery.body, 0, due_us))
-    return event
+        return steps.Steps(connection, self._owner, self._present).write(records)
 
 
 def _take_over(connection: sqlite3.Connection, owner: str) -> Sequence[Job]:
@@ -326,11 +228,6 @@ def _listed_of(
         yield connection.execute(_LISTED, (tenant, *place)).fetchall()
 
 
-def _keyed(connection: sqlite3.Connection, tenant: str, name: str) -> tuple[str, str] | None:
-    found: tuple[str, str] | None = connection.execute(_KEYED, (tenant, name)).fetchone()
-    return found
-
-
 def _reusable(
     connection: sqlite3.Connection, tenant: str, reuse_keys: Collection[str]
 ) -> Mapping[str, Blob]:
@@ -364,11 +261,6 @@ def _events_for(
     found = connection.execute(_EVENTS_FOR, (ids.start, ids.stop, tenant, limit))
     with closing(found):
         return batch_of(map(rows.event_of, found), limit, limit_bytes)
-
-
-def _last_event_id(connection: sqlite3.Connection) -> int:
-    found = connection.execute(_LAST_EVENT).fetchone()
-    return int(found[0]) if found else 0
 
 
 def _bury(connection: sqlite3.Connection, job_id: str, now_us: int) -> bool:

@@ -1,7 +1,7 @@
 """Jobs as rows and back, and what follows from a record, for every journal alike."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -42,9 +42,9 @@ INSERT_JOB = """
 """
 UPDATE_JOB = """
     UPDATE jobs SET
-        seq = seq + ?, state = ?, ended_us = ?, decodes = ?, decode_attempts = ?,
-        decode_strikes = ?, problems = ?, timings_ms = ?
-    WHERE id = ? AND epoch = ? AND deleted_us IS NULL RETURNING number, seq
+        seq = ?, state = ?, ended_us = ?, decodes = ?, decode_attempts = ?, decode_strikes = ?,
+        problems = ?, timings_ms = ?
+    WHERE number = ?
 """
 INSERT_TASK = """
     INSERT INTO tasks (
@@ -144,13 +144,14 @@ def new_job_row(record: Record, owner: str) -> Row:
         _DECODE.dump_json(job.decode).decode(),
         owner,
         job.epoch,
-        *_job_state(record),
+        int(record.event is not None),
+        *_job_state(job),
     )
 
 
-def job_row(record: Record) -> Row:
-    """What UPDATE_JOB wants."""
-    return (*_job_state(record), record.job.id, record.job.epoch)
+def job_row(record: Record, seq: int, number: int) -> Row:
+    """What UPDATE_JOB wants, for the job of that number, whose newest event has that `seq`."""
+    return (seq, *_job_state(record.job), number)
 
 
 def new_task_rows(record: Record, number: int) -> Iterable[Row]:
@@ -161,10 +162,10 @@ def new_task_rows(record: Record, number: int) -> Iterable[Row]:
         yield (task, variant.reuse_key, *state, number, position)
 
 
-def task_rows(record: Record, number: int) -> Iterable[Row]:
-    """What UPDATE_TASK wants, for each variant in the record, of the job of that number."""
-    for position, variant in record.variants:
-        yield (*_task_state(variant, record.job.tenant), number, position)
+def task_rows(variants: Mapping[int, Variant], tenant: str, number: int) -> Iterable[Row]:
+    """What UPDATE_TASK wants, for each of these variants of the tenant's job of that number."""
+    for position, variant in variants.items():
+        yield (*_task_state(variant, tenant), number, position)
 
 
 def read_jobs(connection: sqlite3.Connection, numbers: Sequence[int]) -> Sequence[Job]:
@@ -180,11 +181,9 @@ def read_jobs(connection: sqlite3.Connection, numbers: Sequence[int]) -> Sequenc
     return [jobs[number] for number in numbers if number in jobs]
 
 
-def _job_state(record: Record) -> Row:
-    job = record.job
+def _job_state(job: Job) -> Row:
     ended = ended_at(job)
     return (
-        int(record.event is not None),
         job.state.value,
         None if ended is None else microseconds(ended),
         job.decodes,
