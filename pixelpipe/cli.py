@@ -189,11 +189,12 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     from pixelpipe.engine.process import WorkerStartError
     from pixelpipe.kept_secrets import SecretError
     from pixelpipe.recipes.presets_file import PresetFileError
+    from pixelpipe.runtime import ArenaSizeError
     from pixelpipe.storage.folder import FolderError
 
     try:
         return asyncio.run(work)
-    except PresetFileError as error:
+    except (ArenaSizeError, PresetFileError) as error:
         end(BAD_USE, *str(error).splitlines())
     except (FolderError, KeysError, SecretError, WorkerStartError) as error:
         end(FAILED, str(error))

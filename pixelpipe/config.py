@@ -10,7 +10,7 @@ from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pixelpipe import rate_notation, sites
+from pixelpipe import kept_secrets, rate_notation, sites
 
 MIB = 1024 * 1024
 
@@ -27,6 +27,8 @@ _READERS: dict[str, Callable[[str], object]] = {
     "public_url": sites.read_public_url,
     "base_path": sites.read_path,
     "rate_limit": rate_notation.check_rate,
+    "webhook_secrets": kept_secrets.WEBHOOK_SECRETS.parse,
+    "url_secrets": kept_secrets.URL_SECRETS.parse,
 }
 
 
@@ -48,7 +50,9 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: Annotated[str, Field(min_length=1)] = Field(
+        "127.0.0.1", description="Address to listen on."
+    )
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         3000,
         validation_alias=AliasChoices("PIXELPIPE_PORT", "PORT"),
@@ -229,7 +233,7 @@ class Settings(BaseSettings):
     def _readable(cls, value: str | None, info: ValidationInfo) -> str | None:
         """Refuse at the start what a request would stumble over."""
         try:
-            if value and info.field_name:
+            if value and value.strip() and info.field_name:
                 _READERS[info.field_name](value)
         except ValueError as error:
             # "rule": these words reach the user as they are.

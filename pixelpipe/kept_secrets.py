@@ -79,6 +79,10 @@ class SecretKind:
         return key
 
 
+WEBHOOK_SECRETS = SecretKind("webhook secret", "whsec_", "webhook-secret")
+URL_SECRETS = SecretKind("URL secret", "urlsec_", "url-secret")
+
+
 def write_private(path: Path, text: str) -> None:
     """Write the file whole or not at all; only its owner may read it.
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pixelpipe.config import Settings, prepare_codec_environment
 from pixelpipe.engine.confinement import Confinement, SandboxMode, SandboxReport
 from pixelpipe.engine.engine import Engine, EngineLimits
-from pixelpipe.engine.machine import available_cpus, default_arena_bytes
+from pixelpipe.engine.machine import available_cpus, default_arena_bytes, shared_memory_bytes
 from pixelpipe.engine.process import WORKER_MAIN
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.ports import Outbox
@@ -22,6 +22,10 @@ from pixelpipe.recipes.presets import Presets, load_presets
 from pixelpipe.sites import link_root
 from pixelpipe.storage.folder import FolderError
 from pixelpipe.storage.opening import Storage, open_storage
+
+
+class ArenaSizeError(ValueError):
+    """The machine has no shared memory for an arena of that size; the message says how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,11 @@ class Runtime:
             "jobs_waiting": self.engine.admission.waiting,
             "arena_bytes": self.engine.arena.size,
             "arena_leased_bytes": sum(lease.size for lease in self.engine.arena.leases),
-            "sandbox": self._sandbox().facts(),
+            "sandbox": self.sandbox.facts(),
         }
 
-    def _sandbox(self) -> SandboxReport:
+    @property
+    def sandbox(self) -> SandboxReport:
         """What the worker that has given up least has given up."""
         reports = [handle.worker.sandbox for handle in self.engine.pool.workers]
         mode = self.engine.limits.confinement.sandbox
@@ -73,6 +78,7 @@ async def open_runtime(
 
     Raises:
         PresetFileError: The user's own presets cannot be used.
+        ArenaSizeError: /dev/shm is smaller than the arena that is asked for.
         FolderError: The data folder cannot be used, or another server works in it.
         WorkerStartError: The workers did not come up.
         SecretError: There is no secret to sign webhooks with.
@@ -84,7 +90,7 @@ async def open_runtime(
             open_storage(settings.data_dir, settings.reserve_bytes, durable=durable)
         )
         prepare_codec_environment(settings)
-        engine = await asyncio.to_thread(Engine, _limits(settings), worker_main)
+        engine = await asyncio.to_thread(lambda: Engine(_limits(settings), worker_main))
         closing.push_async_callback(engine.close)
         await engine.start()
         on_message = await _webhooks(closing, settings, storage.outbox) if durable else _nobody
@@ -139,9 +145,18 @@ def _nobody() -> None:
     """There are no webhooks."""
 
 
+def _arena_bytes(settings: Settings) -> int:
+    most = shared_memory_bytes()
+    if settings.arena_bytes is not None and settings.arena_bytes > most:
+        raise ArenaSizeError(
+            f"the arena cannot have {settings.arena_bytes} bytes: /dev/shm has {most} in all"
+        )
+    return settings.arena_bytes or default_arena_bytes()
+
+
 def _limits(settings: Settings) -> EngineLimits:
     return EngineLimits(
-        arena_bytes=settings.arena_bytes or default_arena_bytes(),
+        arena_bytes=_arena_bytes(settings),
         workers=settings.workers or available_cpus(),
         max_upload_bytes=settings.max_upload_bytes,
         queue_limit=settings.queue_limit,

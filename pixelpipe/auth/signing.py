@@ -6,10 +6,6 @@ import hmac
 from collections.abc import Sequence
 from typing import Literal
 
-from pixelpipe.kept_secrets import SecretKind
-
-URL_SECRETS = SecretKind("URL secret", "urlsec_", "url-secret")
-
 # What was signed for one purpose is worth nothing for another.
 Purpose = Literal["link", "session"]
 

@@ -18,8 +18,9 @@ def die_with_parent() -> None:
 
 
 def ignore_terminal() -> None:
-    """Leave Ctrl-C to the server, which ends its workers itself."""
+    """Leave signals to the whole group to the server, which ends its workers itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def no_core_dumps() -> None:

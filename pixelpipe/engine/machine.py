@@ -22,8 +22,13 @@ def default_arena_bytes() -> int:
     limit = _read(_cgroup() / "memory.max").strip()
     if limit.isdigit():
         memory = min(memory, int(limit))
+    return min(memory // 4, shared_memory_bytes() * 8 // 10)
+
+
+def shared_memory_bytes() -> int:
+    """The size of /dev/shm."""
     shm = os.statvfs(_SHM)
-    return min(memory // 4, shm.f_frsize * shm.f_blocks * 8 // 10)
+    return shm.f_frsize * shm.f_blocks
 
 
 def _cgroup() -> Path:

@@ -4,6 +4,8 @@ A worker may open no file. What its codecs, or Python, would load when they are 
 loaded here, once for all of them.
 """
 
-from pixelpipe.engine import worker
+from pixelpipe.engine import isolation, worker
 
+# A signal to the whole group of processes is for the server alone.
+isolation.ignore_terminal()
 worker.warm_up()

@@ -126,7 +126,10 @@ class _Fields:
     def check(self, name: str) -> None:
         if name not in self.allowed and name != SOURCE_URL:
             known = ", ".join(sorted(self.allowed))
-            raise MalformedRequestError(f"There is no field {name[:80]!r}; there are {known}.")
+            raise MalformedRequestError(
+                f"There is no field {name[:80]!r}; the image goes into 'file'; the other "
+                f"fields are {known}."
+            )
         if name in self.values:
             raise MalformedRequestError(f"The field {name!r} is given more than once.")
 

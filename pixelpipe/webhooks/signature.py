@@ -6,9 +6,7 @@ import hmac
 from collections.abc import Sequence
 from pathlib import Path
 
-from pixelpipe.kept_secrets import SecretKind
-
-_KIND = SecretKind("webhook secret", "whsec_", "webhook-secret")
+from pixelpipe.kept_secrets import WEBHOOK_SECRETS
 
 
 def signed_headers(
@@ -33,9 +31,9 @@ def signed_headers(
 
 def parse_secrets(given: str) -> tuple[bytes, ...]:
     """The keys in `given`; see `SecretKind.parse`."""
-    return _KIND.parse(given)
+    return WEBHOOK_SECRETS.parse(given)
 
 
 def load_secrets(given: str | None, folder: Path) -> tuple[bytes, ...]:
     """The keys to sign with; see `SecretKind.load`."""
-    return _KIND.load(given, folder)
+    return WEBHOOK_SECRETS.load(given, folder)

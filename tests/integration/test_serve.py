@@ -1,6 +1,7 @@
 """`pixelpipe serve` as a process: start, signals, refusals."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.photographs import photo_jpeg
+from tests.processes import descendants
 from tests.serving import LiveServer
 
 Start = Callable[..., LiveServer]
@@ -139,7 +141,34 @@ def test_a_webhook_secret_that_is_none(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PIXELPIPE_WEBHOOK_SECRETS", "hunter2")
     ended = run("serve", "--port", "0", "--data", str(tmp_path / "data"), "--workers", "1")
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr == (
-        "pixelpipe: webhook secret 1 must be whsec_ and then 24 to 64 bytes in base64\n"
+        "pixelpipe: PIXELPIPE_WEBHOOK_SECRETS webhook secret 1 must be whsec_ and then "
+        "24 to 64 bytes in base64\n"
     )
+
+
+def test_an_arena_that_the_machine_cannot_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIXELPIPE_ARENA_BYTES", str(2**50))
+    ended = run("serve", "--port", "0", "--data", str(tmp_path / "data"), "--workers", "1")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"pixelpipe: the arena cannot have {2**50} bytes: /dev/shm has ")
+
+
+def test_a_sandbox_that_is_off_is_told_in_the_log(start_server: Start) -> None:
+    server = start_server(PIXELPIPE_SANDBOX="off")
+    assert "the workers' sandbox is off" in server.log.read_text()
+
+
+def test_a_sigterm_to_the_whole_group_ends_no_worker(start_server: Start) -> None:
+    server = start_server()
+    before = descendants(server.pid)
+    for process in before:
+        os.kill(process, signal.SIGTERM)
+    job = json.loads(fetch(f"{server.url}/api/jobs?preset=icons", photo_jpeg(), Prefer="wait=20"))
+    assert job["state"] == "completed"
+    assert descendants(server.pid) == before
+    assert server.terminate() == 0

@@ -9,9 +9,9 @@ from yarl import URL
 
 from pixelpipe.auth.links import Link, link_query, read_link
 from pixelpipe.auth.sessions import Session, read_session, session_cookie
-from pixelpipe.auth.signing import URL_SECRETS, Signer
+from pixelpipe.auth.signing import Signer
 from pixelpipe.errors import InvalidLinkError
-from pixelpipe.kept_secrets import SecretError
+from pixelpipe.kept_secrets import URL_SECRETS, SecretError
 
 PATH = "/api/jobs/abc/variants/hero"
 LINK = Link("0123456789ab", 2_000_000_000)

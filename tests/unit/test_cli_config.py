@@ -42,9 +42,13 @@ def test_every_setting_is_told_with_its_value_and_its_source() -> None:
 
 
 def test_a_secret_is_never_printed() -> None:
-    secret = "whsec_" + "QUJDRA" * 8
+    secret = "QUJDRA" * 8
+    secrets = {
+        "PIXELPIPE_WEBHOOK_SECRETS": f"whsec_{secret}",
+        "PIXELPIPE_URL_SECRETS": f"urlsec_{secret}",
+    }
     for options in ((), ("--json",)):
-        ended = config(*options, PIXELPIPE_WEBHOOK_SECRETS=secret, PIXELPIPE_URL_SECRETS=secret)
+        ended = config(*options, **secrets)
         assert "QUJDRA" not in ended.stdout + ended.stderr
         assert ended.stdout.count("***") == 2
 

@@ -13,9 +13,10 @@ from pixelpipe.auth.identity import Identity
 from pixelpipe.auth.keys import KeysError
 from pixelpipe.auth.keys_file import keys_path
 from pixelpipe.auth.rates import RateLimiter
-from pixelpipe.auth.signing import URL_SECRETS, Signer
+from pixelpipe.auth.signing import Signer
 from pixelpipe.auth.watched_keys import WatchedKeys
 from pixelpipe.config import Settings
+from pixelpipe.kept_secrets import URL_SECRETS
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.sites import address_of
 

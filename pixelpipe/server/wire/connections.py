@@ -20,6 +20,7 @@ from pixelpipe.errors import (
     RequestTimeoutError,
     TooManyConnectionsError,
 )
+from pixelpipe.server.access import new_request_id
 from pixelpipe.server.headers import protect
 from pixelpipe.server.problems import error_response, http_problem
 from pixelpipe.server.wire.bounds import Bounds
@@ -108,7 +109,7 @@ class Connection(web.RequestHandler):
         self._client = self._bounds.client(_address(stream))
         if not self._crowd.enter(self._client):
             self._crowd = None
-            self._farewells.say(stream, last_answer(_too_many(self._bounds)))
+            self._farewells.say(stream, last_answer(_too_many(self._bounds), new_request_id()))
             return
         _keep_little(stream)
         super().connection_made(transport)
@@ -266,11 +267,14 @@ class Connection(web.RequestHandler):
         transport = self.transport
         if transport is None:
             return
-        _log.info("connection refused", status=error.status, detail=error.detail)
+        request_id = new_request_id()
+        _log.info(
+            "connection refused", status=error.status, detail=error.detail, request_id=request_id
+        )
         self._over = True
         self.transport = None  # else aiohttp would close it
         self.connection_lost(None)
-        self._farewells.say(transport, last_answer(error))
+        self._farewells.say(transport, last_answer(error, request_id))
 
     def _all_is_sent(self) -> None:
         if self._slow_reader is not None:

@@ -5,7 +5,6 @@ lose the answer that was on its way. So what still comes is taken and thrown awa
 """
 
 import asyncio
-import secrets
 from email.utils import formatdate
 
 from pixelpipe.errors import PixelPipeError
@@ -20,7 +19,7 @@ LINGER_BYTES = 4 * 1024 * 1024
 MAX_LINGERING = 256
 
 
-def last_answer(error: PixelPipeError) -> bytes:
+def last_answer(error: PixelPipeError, request_id: str) -> bytes:
     """`error` as a whole answer, after which the connection ends."""
     answer = error_response(error)
     assert isinstance(answer.body, bytes)
@@ -28,7 +27,7 @@ def last_answer(error: PixelPipeError) -> bytes:
     headers["Connection"] = "close"
     headers["Content-Length"] = str(len(answer.body))
     headers["Date"] = formatdate(usegmt=True)
-    headers[REQUEST_ID_FIELD] = secrets.token_hex(8)
+    headers[REQUEST_ID_FIELD] = request_id
     protect(headers, answer.status)
     lines = [f"HTTP/1.1 {answer.status} {answer.reason}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
