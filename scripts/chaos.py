@@ -96,7 +96,7 @@ def _add_overload_options(overload: argparse.ArgumentParser) -> None:
     add("--times", type=amount, default=5.0, metavar="X", help="of its peak; default 5")
     add("--at-once", type=count, default=200, metavar="N", help="uploads at most; default 200")
     add("--queue", type=count, default=50, metavar="N", help="jobs that may wait; default 50")
-    add("--width", type=count, default=640, metavar="PX", help="of the photographs; default 640")
+    add("--width", type=count, default=2828, metavar="PX", help="of the photographs; default 2828")
     add(
         "--within-ms",
         type=amount,

@@ -46,7 +46,7 @@ def test_workers_that_are_killed_over_and_over_cost_nothing() -> None:
 def test_a_server_that_is_offered_five_times_its_peak_does_what_it_takes_in() -> None:
     """Times are wide: other tests may want the machine at the same moment."""
     generous = ("--within-ms", "3000", "--goodput", "0.3", "--recovery", "20")
-    summary = _chaos("overload", "--for", "2", "--queue", "20", *generous)
+    summary = _chaos("overload", "--for", "2", "--queue", "20", "--width", "640", *generous)
 
     assert summary["violations"] == "0"
     assert int(summary["refused"]) > 0
