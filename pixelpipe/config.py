@@ -50,9 +50,7 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
     )
 
-    host: Annotated[str, Field(min_length=1)] = Field(
-        "127.0.0.1", description="Address to listen on."
-    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         3000,
         validation_alias=AliasChoices("PIXELPIPE_PORT", "PORT"),
@@ -226,6 +224,14 @@ class Settings(BaseSettings):
         """Kubernetes sets `<SERVICE>_PORT=tcp://...` for each of its services; it is not ours."""
         if isinstance(value, str) and value.startswith("tcp://"):
             return cls.model_fields["port"].default
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _one_address(cls, value: str) -> str:
+        """An empty one, as of a variable that is set to nothing, would be every address."""
+        if not value.strip():
+            raise PydanticCustomError("rule", "must be an address, not empty")
         return value
 
     @field_validator(*_READERS)

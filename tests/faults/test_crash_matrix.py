@@ -112,7 +112,8 @@ async def _send_from_outside(house: House, number: signal.Signals) -> None:
     """Send the signal to each worker that waits for it, for as long as this runs."""
     while True:
         for pid in await asyncio.to_thread(list, victims(house.arena)):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # It was ended with the job of the row before.
+                os.kill(pid, number)
         await asyncio.sleep(0.005)
 
 

@@ -39,6 +39,11 @@ def test_a_variable_is_named_as_it_was_set(
     assert told(monkeypatch, {}, **{name: value}) == [f'{name} must be {allowed}, not "{value}"']
 
 
+def test_no_address_is_not_every_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = told(monkeypatch, {}, PIXELPIPE_HOST="")
+    assert lines == ["PIXELPIPE_HOST must be an address, not empty"]
+
+
 def test_of_two_variables_the_one_that_counts_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = told(monkeypatch, {}, PORT="3", PIXELPIPE_PORT="-1")
     assert lines == ['PIXELPIPE_PORT must be a whole number from 0 to 65535, not "-1"']
