@@ -105,10 +105,3 @@ class StuckSink(NotingSink):
     async def task_made(self, index: int, encoded: Encoded) -> None:
         await super().task_made(index, encoded)
         await asyncio.Event().wait()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for it."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - states of other processes have no event
-            await asyncio.sleep(0.005)

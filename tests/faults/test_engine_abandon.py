@@ -8,7 +8,8 @@ import pytest_asyncio
 
 from pixelpipe.engine.engine import Engine
 from pixelpipe.engine.work import Encoded
-from tests.faults.engine_alone import NotingSink, StuckSink, engine_alone, make_order, until
+from tests.faults.engine_alone import NotingSink, StuckSink, engine_alone, make_order
+from tests.faults.faulty_runtime import until
 
 NAMES = ("alpha", "beta", "gamma")
 STORY = (

@@ -13,8 +13,9 @@ from pixelpipe.engine.attempts import Attempts
 from pixelpipe.engine.engine import Engine
 from pixelpipe.engine.work import Encoded
 from pixelpipe.errors import WorkerCrashedError, WrongDigestError
-from tests.faults.engine_alone import NotingSink, engine_alone, make_order, until
+from tests.faults.engine_alone import NotingSink, engine_alone, make_order
 from tests.faults.fault_workers import CRASH_WIDTH, HANG_ONCE_WIDTH
+from tests.faults.faulty_runtime import until
 from tests.photographs import photo_jpeg
 
 

@@ -25,7 +25,8 @@ from pixelpipe.formats.probe import probe
 from pixelpipe.formats.registry import Format
 from pixelpipe.recipes.plan import plan
 from pixelpipe.recipes.spec import Spec
-from tests.faults.engine_alone import PATIENCE_S, NotingSink, until
+from tests.faults.engine_alone import PATIENCE_S, NotingSink
+from tests.faults.faulty_runtime import until
 from tests.faults.hijacked_engine import MAINS, hijacked_engine, outcomes, the_worker
 from tests.faults.sandbox_workers import ATTEMPTS, DONE, HOSTILE, INNOCENT
 
@@ -94,6 +95,7 @@ async def test_nothing_is_open_but_the_channel(sandboxed: Engine) -> None:
 
     # It says hello before it closes what it said it with.
     await until(is_closed_in)
+    assert is_closed_in()
 
 
 async def test_a_worker_has_no_privilege_left_and_no_other_thread(sandboxed: Engine) -> None:
