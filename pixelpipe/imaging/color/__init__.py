@@ -1,0 +1,1 @@
+"""Colours: what a source says of its own, and the way from there to sRGB."""
