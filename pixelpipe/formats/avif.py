@@ -1,38 +1,41 @@
-"""AVIF: the properties of the primary item.
+"""AVIF: the properties of the primary item, or of the track of a sequence that has no items.
 
-After ISO/IEC 23008-12 (HEIF), MIAF and the AVIF specification. EXIF orientation is ignored there:
-`irot` and `imir` say how the picture is turned.
+After the AVIF specification and AV1-ISOBMFF, 2.2 and 2.3.
 """
 
-from collections.abc import Collection, Iterator
 from struct import Struct
 
+from pixelpipe.errors import DamagedImageError
+from pixelpipe.formats.avif_sequence import read_sequence
+from pixelpipe.formats.heif import (
+    Aperture,
+    Properties,
+    aperture,
+    has_alpha,
+    item_properties,
+    orientation,
+    pixel_planes,
+    primary_item,
+    property_lists,
+    read_relations,
+    stored_size,
+)
 from pixelpipe.formats.isobmff import FULL_BOX_HEADER_BYTES, boxes, brands, find
-from pixelpipe.formats.reader import Reader
+from pixelpipe.formats.reader import Budget, Reader
 from pixelpipe.formats.refusal import not_accepted
 from pixelpipe.formats.registry import Format
 from pixelpipe.formats.source import SourceInfo
 
-Properties = dict[bytes, Reader]
+BRANDS = frozenset({b"avif", b"avis"})
+MAX_TARGETS = 1 << 13
 
-_AVIF_BRANDS = frozenset({b"avif", b"avis"})
-_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-_ALPHA_URNS = (
-    b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0",
-    b"urn:mpeg:hevc:2015:auxid:1\0",
-)
-
-_VERSION_AND_FLAGS = Struct(">B2xB")
-_U8, _U16, _U32 = Struct(">B"), Struct(">H"), Struct(">I")
-_ENTRY, _WIDE_ENTRY = Struct(">HB"), Struct(">IB")
-_SIDES = Struct(">II")
-_PLANES = Struct(">BB")
+_MAX_STEPS = 1 << 16
 _BIT_DEPTHS = (8, 10, 12)
-_WIDE_INDEX_FLAG = 0x01
-
-# EXIF orientation by quarter turns counter-clockwise (irot), then by the mirror (imir): none,
-# top and bottom exchanged (axis 0), left and right exchanged (axis 1).
-_ORIENTATIONS = ((1, 4, 2), (8, 5, 7), (3, 2, 4), (6, 7, 5))
+# The third byte of the configuration.
+_CONFIGURATION = Struct(">2xB")
+_HIGH, _TWELVE, _MONOCHROME = 0x40, 0x20, 0x10
+_ENTRIES_AT = FULL_BOX_HEADER_BYTES + 4
+_ENTRY_SIDES, _ENTRY_BOXES_AT = Struct(">24xHH"), 78
 
 
 def read_avif(reader: Reader) -> SourceInfo:
@@ -42,124 +45,113 @@ def read_avif(reader: Reader) -> SourceInfo:
         UnsupportedFormatError: Another kind of file with the same box structure.
         DamagedImageError: A box that is needed is missing or broken.
     """
-    _check_brands(reader)
-    meta = find(reader, b"meta")
+    if not brands(reader) & BRANDS:
+        raise not_accepted("A video or another ISO media file")
+    meta = items_box(reader)
+    if meta is None:
+        return _read_track(reader)
     primary = primary_item(find(meta, b"pitm", FULL_BOX_HEADER_BYTES))
-    auxiliaries = set(_auxiliary_items(meta, primary))
-    properties = item_properties(meta, {primary, *auxiliaries})
+    relations = read_relations(meta, MAX_TARGETS)
+    lists = property_lists(meta, relations.close_to(primary))
+    properties = {item: dict(each) for item, each in lists.items()}
     own = properties.get(primary, {})
-    if b"ispe" not in own:
-        raise reader.damaged("its primary item has no size")
-    width, height = own[b"ispe"].unpack(_SIDES, FULL_BOX_HEADER_BYTES)
-    planes, bit_depth = _planes(own)
-    has_alpha = any(_is_alpha(properties.get(item, {})) for item in auxiliaries)
+    cut = aperture(own, *stored_size(reader, own))
+    planes, bit_depth = _planes(own, properties.get(relations.first_part(primary), {}))
+    frames, frames_alpha = _frames(reader)
+    return SourceInfo(
+        format=Format.AVIF,
+        stored_width=cut.width,
+        stored_height=cut.height,
+        channels=4 if has_alpha(relations, primary, properties) else planes,
+        bit_depth=bit_depth,
+        orientation=orientation(lists.get(primary, ()), in_order=False),
+        frames=frames,
+        frames_alpha=frames_alpha,
+    )
+
+
+def items_box(reader: Reader) -> Reader | None:
+    """The `meta` box; None for a sequence that has none.
+
+    Raises:
+        DamagedImageError: There are neither items nor tracks.
+    """
+    tracks = False
+    for kind, body in boxes(reader):
+        if kind == b"meta":
+            return body
+        tracks = tracks or kind == b"moov"
+    if not tracks:
+        raise reader.damaged("it has no meta box")
+    return None
+
+
+def shown_part(data: memoryview) -> Aperture | None:
+    """What is shown of the decoded picture, which has to be cut out; None for all of it.
+
+    Args:
+        data: A file that `read_avif` has read.
+    """
+    meta = items_box(Reader(data, "AVIF file", Budget(_MAX_STEPS)))
+    if meta is None:
+        return None
+    primary = primary_item(find(meta, b"pitm", FULL_BOX_HEADER_BYTES))
+    own = item_properties(meta, {primary}).get(primary, {})
+    return aperture(own, *stored_size(meta, own)) if b"clap" in own else None
+
+
+def track_size(moov: Reader) -> int:
+    """Pixels of the first track of pictures."""
+    width, height = _first_entry(moov).unpack(_ENTRY_SIDES, 0)
+    return int(width * height)
+
+
+def _planes(own: Properties, part: Properties) -> tuple[int, int]:
+    """Channels (1 or 3) and bits of the colour planes."""
+    if said := pixel_planes(own, _BIT_DEPTHS):
+        return said
+    for properties in (own, part):
+        if b"av1C" in properties:
+            return _configured(properties[b"av1C"])
+    return 3, 8
+
+
+def _configured(av1c: Reader) -> tuple[int, int]:
+    (flags,) = av1c.unpack(_CONFIGURATION, 0)
+    bit_depth = (12 if flags & _TWELVE else 10) if flags & _HIGH else 8
+    return (1 if flags & _MONOCHROME else 3), bit_depth
+
+
+def _frames(reader: Reader) -> tuple[int, bool]:
+    """How many frames there are, and whether with alpha; a broken sequence is a still picture."""
+    try:
+        sequence = read_sequence(reader)
+    except DamagedImageError:
+        return 1, False
+    return (max(sequence.frames, 1), sequence.has_alpha) if sequence else (1, False)
+
+
+def _read_track(reader: Reader) -> SourceInfo:
+    """The first track of pictures, which are shown whole and upright."""
+    sequence = read_sequence(reader)
+    entry = _first_entry(find(reader, b"moov"))
+    width, height = entry.unpack(_ENTRY_SIDES, 0)
+    planes, bit_depth = _configured(find(entry, b"av1C", _ENTRY_BOXES_AT))
+    with_alpha = sequence is not None and sequence.has_alpha
     return SourceInfo(
         format=Format.AVIF,
         stored_width=width,
         stored_height=height,
-        channels=4 if has_alpha else planes,
+        channels=4 if with_alpha else planes,
         bit_depth=bit_depth,
-        orientation=_orientation(own),
+        orientation=1,
+        frames=max(sequence.frames, 1) if sequence else 1,
     )
 
 
-def _check_brands(reader: Reader) -> None:
-    found = brands(reader)
-    if found & _AVIF_BRANDS:
-        return
-    if found & _HEIC_BRANDS:
-        raise not_accepted("HEIC")
-    raise not_accepted("A video or another ISO media file")
-
-
-def primary_item(pitm: Reader) -> int:
-    """The number of the item that is the picture."""
-    version, _ = pitm.unpack(_VERSION_AND_FLAGS, 0)
-    (item,) = pitm.unpack(_U32 if version else _U16, FULL_BOX_HEADER_BYTES)
-    return int(item)
-
-
-def _auxiliary_items(meta: Reader, primary: int) -> Iterator[int]:
-    """Items that an `auxl` reference ties to the primary one: alpha, depth, gain maps."""
-    for kind, iref in boxes(meta, FULL_BOX_HEADER_BYTES):
-        if kind != b"iref":
-            continue
-        version, _ = iref.unpack(_VERSION_AND_FLAGS, 0)
-        item_id = _U32 if version else _U16
-        for reference, body in boxes(iref, FULL_BOX_HEADER_BYTES):
-            if reference == b"auxl" and primary in _targets(body, item_id):
-                (item,) = body.unpack(item_id, 0)
-                yield item
-
-
-def _targets(reference: Reader, item_id: Struct) -> Iterator[int]:
-    (count,) = reference.unpack(_U16, item_id.size)
-    first = item_id.size + _U16.size
-    for at in range(first, first + count * item_id.size, item_id.size):
-        (item,) = reference.unpack(item_id, at)
-        yield item
-
-
-def item_properties(meta: Reader, wanted: Collection[int]) -> dict[int, Properties]:
-    """The properties of each wanted item, by box type."""
-    iprp = find(meta, b"iprp", FULL_BOX_HEADER_BYTES)
-    shared = list(boxes(find(iprp, b"ipco")))
-    numbers: dict[int, list[int]] = {}
-    for kind, ipma in boxes(iprp):
-        if kind == b"ipma":
-            _collect_associations(ipma, wanted, numbers)
-    return {item: _properties(iprp, shared, own) for item, own in numbers.items()}
-
-
-def _properties(iprp: Reader, shared: list[tuple[bytes, Reader]], numbers: list[int]) -> Properties:
-    if any(number > len(shared) for number in numbers):
-        raise iprp.damaged(f"it refers to property {max(numbers)} of {len(shared)}")
-    return dict(shared[number - 1] for number in numbers if number)  # 0 stands for none
-
-
-def _collect_associations(
-    ipma: Reader, wanted: Collection[int], numbers: dict[int, list[int]]
-) -> None:
-    """Note the property numbers (from 1) of each wanted item that `numbers` does not have yet."""
-    version, flags = ipma.unpack(_VERSION_AND_FLAGS, 0)
-    entry = _WIDE_ENTRY if version else _ENTRY
-    index = _U16 if flags & _WIDE_INDEX_FLAG else _U8
-    index_mask = (1 << 8 * index.size - 1) - 1  # the top bit says that it is essential
-    (entry_count,) = ipma.unpack(_U32, FULL_BOX_HEADER_BYTES)
-    at = FULL_BOX_HEADER_BYTES + _U32.size
-    for _ in range(entry_count):
-        item, index_count = ipma.unpack(entry, at)
-        at += entry.size
-        end = at + index_count * index.size
-        if item in wanted and item not in numbers:
-            offsets = range(at, end, index.size)
-            numbers[item] = [ipma.unpack(index, i)[0] & index_mask for i in offsets]
-        at = end
-
-
-def _planes(properties: Properties) -> tuple[int, int]:
-    """Channels (1 or 3) and bits of the colour planes."""
-    if b"pixi" not in properties:
-        return 3, 8
-    pixi = properties[b"pixi"]
-    count, bit_depth = pixi.unpack(_PLANES, FULL_BOX_HEADER_BYTES)
-    if bit_depth not in _BIT_DEPTHS:
-        raise pixi.damaged(f"it has {bit_depth} bits per channel; 8, 10 and 12 are allowed")
-    return (1 if count == 1 else 3), bit_depth
-
-
-def _is_alpha(properties: Properties) -> bool:
-    auxiliary = properties.get(b"auxC")
-    if auxiliary is None:
-        return False
-    longest = max(map(len, _ALPHA_URNS))
-    return auxiliary.window(FULL_BOX_HEADER_BYTES, longest).startswith(_ALPHA_URNS)
-
-
-def _orientation(properties: Properties) -> int:
-    turns, mirror = 0, 0
-    if b"irot" in properties:
-        turns = properties[b"irot"].unpack(_U8, 0)[0] & 3
-    if b"imir" in properties:
-        mirror = 1 + (properties[b"imir"].unpack(_U8, 0)[0] & 1)
-    return _ORIENTATIONS[turns][mirror]
+def _first_entry(moov: Reader) -> Reader:
+    for kind, track in boxes(moov):
+        if kind == b"trak" and all(child != b"tref" for child, _ in boxes(track)):
+            table = find(find(find(track, b"mdia"), b"minf"), b"stbl")
+            return find(find(table, b"stsd"), b"av01", _ENTRIES_AT)
+    raise moov.damaged("it has no track of pictures")

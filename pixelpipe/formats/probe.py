@@ -4,10 +4,15 @@ import re
 from collections.abc import Callable
 
 from pixelpipe.errors import EmptyBodyError, PixelLimitError
+from pixelpipe.formats.avif import BRANDS as AVIF_BRANDS
 from pixelpipe.formats.avif import read_avif
 from pixelpipe.formats.bmp import read_bmp
 from pixelpipe.formats.gif import read_gif
+from pixelpipe.formats.heic import BRANDS as HEIC_BRANDS
+from pixelpipe.formats.heic import read_heic
+from pixelpipe.formats.isobmff import brands
 from pixelpipe.formats.jpeg import read_jpeg
+from pixelpipe.formats.jxl import read_jxl
 from pixelpipe.formats.png import read_png
 from pixelpipe.formats.reader import Budget, Reader
 from pixelpipe.formats.refusal import HEAD_BYTES, refuse
@@ -22,14 +27,24 @@ def _begins(pattern: bytes) -> re.Pattern[bytes]:
     return re.compile(pattern, re.DOTALL)
 
 
+def _read_heif(reader: Reader) -> SourceInfo:
+    """The one of the two that share a box structure."""
+    found = brands(reader)
+    if not found & HEIC_BRANDS or found & AVIF_BRANDS:
+        return read_avif(reader)
+    reader.what = "HEIC file"
+    return read_heic(reader)
+
+
 _PARSERS: tuple[tuple[re.Pattern[bytes], str, Parser], ...] = (
     (_begins(rb"\xff\xd8\xff"), "JPEG", read_jpeg),
     (_begins(rb"\x89PNG\r\n\x1a\n"), "PNG", read_png),
     (_begins(rb"RIFF....WEBP"), "WebP", read_webp),
-    (_begins(rb"....ftyp"), "AVIF", read_avif),
+    (_begins(rb"....ftyp"), "AVIF", _read_heif),
     (_begins(rb"GIF8[79]a"), "GIF", read_gif),
     (_begins(rb"II\*\0|MM\0\*"), "TIFF", read_tiff),
     (_begins(rb"BM"), "BMP", read_bmp),
+    (_begins(rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"), "JPEG XL", read_jxl),
 )
 
 

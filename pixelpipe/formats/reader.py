@@ -49,6 +49,11 @@ class Reader:
         self.what = what
         self.budget = budget
 
+    @property
+    def memory(self) -> memoryview:
+        """All of the bytes, which takes no step."""
+        return self._data
+
     def unpack(self, layout: Struct, at: int) -> tuple[Any, ...]:
         """The fields that lie at `at`.
 
@@ -67,14 +72,14 @@ class Reader:
         self._step(at, size)
         return bytes(self._data[at : at + size])
 
-    def window(self, at: int, size: int) -> bytes:
-        """At most `size` bytes from `at`: fewer, or none, at the end.
+    def window(self, at: int, size: int, step: int = 1) -> bytes:
+        """At most `size` bytes from `at`: fewer, or none, at the end; of `step` bytes only one.
 
         Raises:
             DamagedImageError: The budget is spent.
         """
         self._step(0, 0)
-        return bytes(self._data[at : at + size])
+        return bytes(self._data[at : at + size : step])
 
     def block(self, at: int, size: int, what: str) -> "Reader":
         """The `size` bytes from `at` as a reader of their own.

@@ -1,13 +1,9 @@
 """Files that are known but not accepted, and how that is said."""
 
 from pixelpipe.errors import UnsupportedFormatError
-from pixelpipe.formats.registry import FORMATS
-
-_ACCEPTED = "the accepted formats are " + ", ".join(FORMATS)
+from pixelpipe.formats.registry import FORMATS, Format, is_installed
 
 _FOREIGN = (
-    (b"\xff\x0a", "JPEG XL"),
-    (b"\0\0\0\x0cJXL ", "JPEG XL"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (b"II+\0", "BigTIFF"),
@@ -25,14 +21,27 @@ _FOREIGN = (
 HEAD_BYTES = 512
 
 
-def not_accepted(what: str, allowed: str = _ACCEPTED) -> UnsupportedFormatError:
+def not_accepted(what: str, allowed: str = "") -> UnsupportedFormatError:
     """The error for something that is known but not read.
 
     Args:
-        what: Begins the sentence: "HEIC", "A JPEG with 12 bits per sample".
-        allowed: Ends it: what is accepted instead.
+        what: Begins the sentence: "PDF", "A JPEG with 12 bits per sample".
+        allowed: Ends it: what is accepted instead; the formats that are, unless it is said.
     """
+    installed = ", ".join(each for each in FORMATS if is_installed(each))
+    allowed = allowed or f"the accepted formats are {installed}"
     return UnsupportedFormatError(f"{what} is not accepted; {allowed}.")
+
+
+def check_installed(format: Format) -> None:  # noqa: A002 - its name everywhere
+    """Refuse a file whose codec is an extra that is not installed.
+
+    Raises:
+        UnsupportedFormatError: It names the extra.
+    """
+    if not is_installed(format):
+        extra = f"it needs the extra pixelpipe[{FORMATS[format].extra}]"
+        raise not_accepted(format.name, f"{extra}, which is not installed")
 
 
 def refuse(head: bytes) -> UnsupportedFormatError:

@@ -11,7 +11,9 @@ from pixelpipe.formats.registry import Format
 from pixelpipe.formats.screens.avif import screen_avif
 from pixelpipe.formats.screens.bmp import screen_bmp
 from pixelpipe.formats.screens.gif import screen_gif
+from pixelpipe.formats.screens.heic import screen_heic
 from pixelpipe.formats.screens.jpeg import screen_jpeg
+from pixelpipe.formats.screens.jxl import screen_jxl
 from pixelpipe.formats.screens.png import screen_png
 from pixelpipe.formats.screens.tiff import screen_tiff
 from pixelpipe.formats.screens.webp import screen_webp
@@ -24,6 +26,8 @@ _SCREENS: Mapping[Format, Callable[[memoryview, int], memoryview]] = {
     Format.GIF: screen_gif,
     Format.TIFF: screen_tiff,
     Format.BMP: screen_bmp,
+    Format.HEIC: screen_heic,
+    Format.JXL: screen_jxl,
 }
 
 

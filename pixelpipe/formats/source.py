@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from pixelpipe.formats.registry import Format
 
 _SIDEWAYS = frozenset({5, 6, 7, 8})
+_BGRA = 4
+
+# More than any limit allows: said where there are more than the probe has steps to count.
+UNCOUNTED_FRAMES = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,9 @@ class SourceInfo:
         channels: What the decoded pixels will have: 1 gray, 3 BGR, 4 BGRA.
         bit_depth: Bits per channel as stored.
         orientation: EXIF orientation, 1 to 8; 1 is upright.
+        frames: How many an animation has; 1 for a still picture, `UNCOUNTED_FRAMES` for too many
+            to be counted.
+        frames_alpha: Whether later frames may be transparent where the first one is not.
     """
 
     format: Format
@@ -26,6 +33,13 @@ class SourceInfo:
     channels: int
     bit_depth: int
     orientation: int
+    frames: int = 1
+    frames_alpha: bool = False
+
+    @property
+    def animation_channels(self) -> int:
+        """What the decoded pixels will have where all frames are decoded."""
+        return _BGRA if self.frames_alpha else self.channels
 
     @property
     def width(self) -> int:
@@ -40,4 +54,4 @@ class SourceInfo:
     @property
     def has_alpha(self) -> bool:
         """Whether the decoded pixels carry alpha."""
-        return self.channels == 4  # noqa: PLR2004 - BGRA
+        return self.channels == _BGRA

@@ -9,7 +9,9 @@ from tests.hostile import (
     avif_kinds,
     bmp_kinds,
     gif_kinds,
+    heic_kinds,
     jpeg_kinds,
+    jxl_kinds,
     png_kinds,
     tiff_kinds,
     webp_kinds,
@@ -17,6 +19,7 @@ from tests.hostile import (
 from tests.hostile.avif_files import grid
 from tests.hostile.good_files import good
 from tests.hostile.tiff_files import tiled
+from tests.unit.jxl_files import ANIMATION
 
 SEEDS: tuple[bytes, ...] = (
     jpeg_kinds.GOOD,
@@ -42,6 +45,11 @@ SEEDS: tuple[bytes, ...] = (
     tiled(32, (16, 16), bytes(256)),
     bmp_kinds.GOOD,
     bmp_kinds.PALETTE,
+    heic_kinds.GOOD,
+    heic_kinds.GRID,
+    jxl_kinds.GOOD,
+    jxl_kinds.LOSSLESS,
+    ANIMATION,
 )
 LENGTHS = (0, 1, 2, 3, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000)
 HUGE_LENGTHS = (0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0xFFFFFFFF, 0x40000000)

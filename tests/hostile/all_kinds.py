@@ -5,7 +5,9 @@ from tests.hostile import (
     avif_kinds,
     bmp_kinds,
     gif_kinds,
+    heic_kinds,
     jpeg_kinds,
+    jxl_kinds,
     large_kinds,
     other_kinds,
     png_kinds,
@@ -23,6 +25,8 @@ _MODULES = (
     avif_kinds,
     tiff_kinds,
     bmp_kinds,
+    heic_kinds,
+    jxl_kinds,
     large_kinds,
     other_kinds,
 )

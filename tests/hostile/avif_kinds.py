@@ -305,7 +305,12 @@ KINDS: list[Kind] = [
         PIXELS,
     ),
     kind("AVIF of nothing but its brands", lambda: GOOD[: _first(b"meta")], DAMAGED),
-    kind("HEIC", lambda: box(b"ftyp", b"heic\0\0\0\0mif1heic") + GOOD[_first(b"meta") :], FOREIGN),
+    kind(
+        "AVIF that calls itself HEIC",
+        lambda: box(b"ftyp", b"heic\0\0\0\0mif1heic") + GOOD[_first(b"meta") :],
+        FOREIGN,
+        DAMAGED,
+    ),
     kind("MP4", lambda: box(b"ftyp", b"isom\0\0\0\0isomavc1") + box(b"moov", bytes(99)), FOREIGN),
 ]
 

@@ -14,7 +14,16 @@ import numpy as np
 from PIL import Image
 
 from tests.hostile import bmp_kinds, gif_kinds, jpeg_kinds, png_kinds, webp_kinds
-from tests.hostile.kind import COMPLETED, DAMAGED, EMPTY, FOREIGN, MALFORMED, Kind, kind
+from tests.hostile.kind import (
+    COMPLETED,
+    DAMAGED,
+    EMPTY,
+    FOREIGN,
+    MALFORMED,
+    PIXELS,
+    Kind,
+    kind,
+)
 from tests.unit.probe_files import box, gif_comment, png_chunk, segment
 
 _MIB = 1 << 20
@@ -91,11 +100,17 @@ _FILES: list[Kind] = [
         lambda: b"\xff\x4f\xff\x51\0\x2f\0\0" + b"\xff" * 16 + bytes(60),
         FOREIGN,
     ),
-    kind("JPEG XL", lambda: b"\xff\x0a\xfa\x7f\x01\x90" + bytes(30), FOREIGN),
+    kind(
+        "JPEG XL of next to nothing",
+        lambda: b"\xff\x0a\xfa\x7f\x01\x90" + bytes(30),
+        DAMAGED,
+        FOREIGN,
+        PIXELS,
+    ),
     kind(
         "JPEG XL in boxes",
         lambda: box(b"JXL ", b"\x0d\x0a\x87\x0a") + box(b"ftyp", b"jxl "),
-        FOREIGN,
+        DAMAGED,
     ),
     kind("PNM", lambda: b"P6\n2 2\n255\n" + bytes(12), FOREIGN),
     kind("PNM of 99999x99999", lambda: b"P6\n99999 99999\n255\n" + bytes(12), FOREIGN),

@@ -21,7 +21,7 @@ def test_planes(planes: tuple[int, ...], channels: int, bit_depth: int) -> None:
     assert (info.channels, info.bit_depth) == (channels, bit_depth)
 
 
-def test_without_pixel_information_it_is_8_bit_colour() -> None:
+def test_without_any_information_it_is_8_bit_colour() -> None:
     info = probed(avif(SIZE))
     assert (info.channels, info.bit_depth) == (3, 8)
 
@@ -111,10 +111,35 @@ def test_brands_of_avif(brands: bytes) -> None:
     assert probed(avif(SIZE, brands=brands)).stored_width == 60
 
 
-@pytest.mark.parametrize("brands", [b"mif1\0\0\0\0mif1miaf", b"heix\0\0\0\0mif1heix"])
+@pytest.mark.parametrize("brands", [b"isom\0\0\0\0isommp42", b"qt  \0\0\0\0qt  "])
 def test_the_same_boxes_under_another_brand_are_not_accepted(brands: bytes) -> None:
-    with pytest.raises(UnsupportedFormatError, match="HEIC is not accepted"):
+    with pytest.raises(UnsupportedFormatError, match="A video or another ISO media file is not"):
         probed(avif(SIZE, brands=brands))
+
+
+@pytest.mark.parametrize(
+    ("flags", "channels", "bit_depth"),
+    [(0x0C, 3, 8), (0x1C, 1, 8), (0x4C, 3, 10), (0x5C, 1, 10), (0x6C, 3, 12), (0x7C, 1, 12)],
+)
+def test_without_pixel_information_the_configuration_counts(
+    flags: int, channels: int, bit_depth: int
+) -> None:
+    info = probed(avif(SIZE, box(b"av1C", bytes((0x81, 0, flags, 0)))))
+    assert (info.channels, info.bit_depth) == (channels, bit_depth)
+
+
+def test_of_a_grid_the_configuration_of_its_first_tile_counts() -> None:
+    properties = SIZE, ispe(30, 40), box(b"av1C", bytes((0x81, 0, 0x1C, 0)))
+    parts = full_box(b"iref", box(b"dimg", struct.pack(">HHHH", 1, 2, 2, 3)))
+    data = avif(*properties, items={1: (1,), 2: (2, 3), 3: (2, 3)}, references=parts)
+    info = probed(data)
+    assert (info.stored_width, info.channels) == (60, 1)
+
+
+def test_a_flood_of_references_is_damage() -> None:
+    many = box(b"auxl", struct.pack(">HH", 2, 9000), bytes(18000))
+    with pytest.raises(DamagedImageError, match="refer to more than 8192 others"):
+        probed(avif(SIZE, references=full_box(b"iref", many)))
 
 
 @pytest.mark.parametrize("missing", [b"meta", b"pitm", b"iprp", b"ipco"])

@@ -4,6 +4,7 @@ After the AV1 bitstream specification, 5.3 to 5.5: the size in a sequence header
 exceed, and the number of frames.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pixelpipe.formats.registry import Format
@@ -43,7 +44,24 @@ def load(sample: memoryview) -> Load:
         DamagedImageError: A unit reaches past the end, there is a flood of them, or none says how
             large the picture is.
     """
+    return load_of_all((sample,))
+
+
+def load_of_all(samples: Iterable[memoryview]) -> Load:
+    """Walk the units of samples that follow each other: only the first one needs to say a size.
+
+    Raises:
+        DamagedImageError: As `load`.
+    """
     found = Load()
+    for sample in samples:
+        _add(sample, found)
+        if not found.width:
+            raise incomplete(Format.AVIF)
+    return found
+
+
+def _add(sample: memoryview, found: Load) -> None:
     at = headers = 0
     for _ in range(_MAX_UNITS):
         if at >= len(sample):
@@ -55,9 +73,6 @@ def load(sample: memoryview) -> Load:
         found.frames += kind in {_FRAME_HEADER, _FRAME}
     if at < len(sample) or headers > _MAX_SEQUENCE_HEADERS:
         raise damaged(Format.AVIF, "its image data are cut into far too many units")
-    if not found.width:
-        raise incomplete(Format.AVIF)
-    return found
 
 
 def _unit(sample: memoryview, at: int) -> tuple[int, memoryview, int]:

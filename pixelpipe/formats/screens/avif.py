@@ -5,20 +5,22 @@ of any size, and shrinks it to the one that the file says: 1 KB can be half a gi
 """
 
 from collections.abc import Iterable
-from struct import Struct
 
-from pixelpipe.formats.avif import item_properties, primary_item
-from pixelpipe.formats.isobmff import FULL_BOX_HEADER_BYTES, brands, find
+from pixelpipe.formats.avif import items_box, track_size
+from pixelpipe.formats.heif import item_properties, stored_size
+from pixelpipe.formats.isobmff import brands, find
 from pixelpipe.formats.reader import Budget, Reader
+from pixelpipe.formats.refusal import not_accepted
 from pixelpipe.formats.registry import Format
 from pixelpipe.formats.screens.av1 import load
-from pixelpipe.formats.screens.avif_items import coded_items, metadata_types
 from pixelpipe.formats.screens.avif_tracks import first_samples
 from pixelpipe.formats.screens.fault import damaged
+from pixelpipe.formats.screens.heif_items import Items, metadata_types
 
 _MAX_STEPS = 1 << 16
-_SIDES = Struct(">II")
 _NO_TYPE = b"skip"
+_CODED = b"av01"
+_DERIVED = frozenset({b"iden", b"iovl", b"tmap"})
 
 # Colour and alpha, in two layers each; and something for small pictures.
 _MAX_TIMES = 4
@@ -34,12 +36,23 @@ def screen_avif(data: memoryview, max_frames: int) -> memoryview:
         FrameLimitError: More frames than `max_frames`.
     """
     reader = Reader(data, "AVIF file", Budget(_MAX_STEPS))
-    meta = find(reader, b"meta")
-    canvas_px = _canvas_px(meta)
-    _check_load(coded_items(data, meta), canvas_px)
+    meta = items_box(reader)
+    canvas_px = _check_items(data, meta) if meta else 0
     if b"avis" in brands(reader):
-        _check_load(first_samples(data, find(reader, b"moov"), max_frames), canvas_px)
-    return _without_metadata(data, meta)
+        moov = find(reader, b"moov")
+        _check_load(first_samples(data, moov, max_frames), canvas_px or track_size(moov))
+    return data if meta is None else _without_metadata(data, meta)
+
+
+def _check_items(data: memoryview, meta: Reader) -> int:
+    """Refuse items that cost too much; how many pixels the picture has."""
+    items = Items(data, meta, Format.AVIF)
+    if items.kinds.get(items.primary) in _DERIVED:
+        raise not_accepted("An AVIF whose picture is derived from others", "a grid is")
+    own = item_properties(meta, {items.primary}).get(items.primary, {})
+    width, height = stored_size(meta, own)
+    _check_load(items.coded(_CODED), width * height)
+    return width * height
 
 
 def _without_metadata(data: memoryview, meta: Reader) -> memoryview:
@@ -54,16 +67,6 @@ def _without_metadata(data: memoryview, meta: Reader) -> memoryview:
     for at in places:
         rest[at : at + len(_NO_TYPE)] = _NO_TYPE
     return memoryview(rest)
-
-
-def _canvas_px(meta: Reader) -> int:
-    """Pixels that the file says that its picture has."""
-    primary = primary_item(find(meta, b"pitm", FULL_BOX_HEADER_BYTES))
-    properties = item_properties(meta, {primary}).get(primary, {})
-    if b"ispe" not in properties:
-        raise meta.damaged("its primary item has no size")
-    width, height = properties[b"ispe"].unpack(_SIDES, FULL_BOX_HEADER_BYTES)
-    return int(width * height)
 
 
 def _check_load(samples: Iterable[memoryview], canvas_px: int) -> None:
