@@ -1,12 +1,14 @@
-"""GIF: the canvas, and whether its first frame has a transparent colour.
+"""GIF: the canvas, and whether something shines through its first frame.
 
 After the GIF89a specification. The first frame's own extension comes behind any number of others,
 each a chain of sub-blocks of 1 to 255 bytes.
 """
 
+from dataclasses import dataclass
 from struct import Struct
 
 from pixelpipe.formats.exif import UPRIGHT
+from pixelpipe.formats.gif_frames import count_frames
 from pixelpipe.formats.reader import Reader
 from pixelpipe.formats.registry import Format
 from pixelpipe.formats.source import SourceInfo
@@ -25,12 +27,55 @@ _LABEL_BYTES = 2
 _FRAME = Struct("<HHHH")
 
 
+@dataclass(frozen=True, slots=True)
+class FirstFrame:
+    """Where the first frame lies on its canvas; all in pixels.
+
+    Attributes:
+        canvas_width: Of the canvas.
+        canvas_height: Of it.
+        left: Of the frame.
+        top: Of it.
+        width: Of it.
+        height: Of it.
+        transparent: Whether one of its colours is.
+    """
+
+    canvas_width: int
+    canvas_height: int
+    left: int
+    top: int
+    width: int
+    height: int
+    transparent: bool
+
+    @property
+    def covers(self) -> bool:
+        """Whether nothing of the canvas is left around it."""
+        return (self.width, self.height) == (self.canvas_width, self.canvas_height)
+
+
 def read_gif(reader: Reader) -> SourceInfo:
     """Read the canvas and walk to the first frame.
+
+    The canvas around a smaller frame is transparent, as in every browser.
 
     Raises:
         DamagedImageError: No frame, a frame that leaves the canvas, or more sub-blocks before it
             than the budget allows.
+    """
+    frame = first_frame(reader)
+    channels = 4 if frame.transparent or not frame.covers else 3
+    frames, frames_alpha = count_frames(reader)
+    size = frame.canvas_width, frame.canvas_height
+    return SourceInfo(Format.GIF, *size, channels, 8, UPRIGHT, frames, frames_alpha)
+
+
+def first_frame(reader: Reader) -> FirstFrame:
+    """Walk to the first frame.
+
+    Raises:
+        DamagedImageError: As `read_gif`.
     """
     width, height, flags = reader.unpack(_SCREEN, _SCREEN_AT)
     at = _HEADER_BYTES + _table_bytes(flags)
@@ -42,8 +87,10 @@ def read_gif(reader: Reader) -> SourceInfo:
         at = _behind_sub_blocks(reader, at + _LABEL_BYTES)
     if block != _IMAGE:
         raise reader.damaged("it has no picture")
-    _check_frame(reader, at + 1, width, height)
-    return SourceInfo(Format.GIF, width, height, 4 if transparent else 3, 8, UPRIGHT)
+    left, top, frame_width, frame_height = reader.unpack(_FRAME, at + 1)
+    if left + frame_width > width or top + frame_height > height:
+        raise reader.damaged(f"its first frame does not fit its canvas of {width}x{height} px")
+    return FirstFrame(width, height, left, top, frame_width, frame_height, transparent)
 
 
 def _table_bytes(flags: int) -> int:
@@ -54,9 +101,3 @@ def _behind_sub_blocks(reader: Reader, at: int) -> int:
     while size := reader.unpack(_BYTE, at)[0]:
         at += 1 + size
     return at + 1
-
-
-def _check_frame(reader: Reader, at: int, width: int, height: int) -> None:
-    left, top, frame_width, frame_height = reader.unpack(_FRAME, at)
-    if left + frame_width > width or top + frame_height > height:
-        raise reader.damaged(f"its first frame does not fit its canvas of {width}x{height} px")

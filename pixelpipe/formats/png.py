@@ -1,6 +1,7 @@
-"""PNG: the header chunk, and the two chunks that change what the pixels mean.
+"""PNG: the header chunk, and the chunks that change what the pixels mean.
 
-After the PNG specification, third edition: IHDR, tRNS (transparency), eXIf (orientation).
+After the PNG specification, third edition: IHDR, tRNS (transparency), eXIf (orientation), acTL
+(frames).
 """
 
 from struct import Struct
@@ -27,6 +28,7 @@ _HEADER = Struct(">IIBB")
 _HEADER_AT = 8
 _HEADER_BYTES = 13
 _CHUNK_OVERHEAD = 12  # length, type, CRC
+_ANIMATION = Struct(">I")
 
 
 def read_png(reader: Reader) -> SourceInfo:
@@ -38,6 +40,7 @@ def read_png(reader: Reader) -> SourceInfo:
     """
     width, height, depth, colour = _header(reader)
     transparent = False
+    frames = 1
     exif: Reader | None = None
     at = _HEADER_AT + _HEADER_BYTES + _CHUNK_OVERHEAD
     size, kind = reader.unpack(_CHUNK, at)
@@ -48,6 +51,8 @@ def read_png(reader: Reader) -> SourceInfo:
             transparent = size in _TRANSPARENT_SIZES.get(colour, ())
         elif kind == b"eXIf":
             exif = reader.block(at + _CHUNK.size, size, "EXIF block")
+        elif kind == b"acTL" and size >= _ANIMATION.size:
+            (frames,) = reader.unpack(_ANIMATION, at + _CHUNK.size)
         at += size + _CHUNK_OVERHEAD
         size, kind = reader.unpack(_CHUNK, at)
     exif = exif or _exif_behind(reader, at)
@@ -58,6 +63,9 @@ def read_png(reader: Reader) -> SourceInfo:
         channels=4 if transparent else _CHANNELS[colour],
         bit_depth=_PALETTE_BITS if colour == _PALETTE else depth,
         orientation=read_orientation(exif) if exif else UPRIGHT,
+        frames=max(frames, 1),
+        # How frames are put together is told among them, too far away to look.
+        frames_alpha=frames > 1,
     )
 
 

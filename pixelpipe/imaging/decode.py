@@ -1,52 +1,45 @@
 """From the source's bytes to upright 8-bit pixels in shared memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-import cv2
 import numpy as np
-import simplejpeg
-from cv2.typing import MatLike
 
 from pixelpipe.errors import DamagedImageError
+from pixelpipe.formats.color.read import read_color_tags
+from pixelpipe.formats.color.tags import UNTAGGED, ColorTags, checked_profile
+from pixelpipe.formats.metadata.read import read_blocks
 from pixelpipe.formats.registry import Format
 from pixelpipe.formats.screen import screen
-from pixelpipe.formats.screens.fault import incomplete
-from pixelpipe.imaging.orientation import SIDEWAYS, UPRIGHT, turn_upright
-from pixelpipe.imaging.pixels import BGR, GRAY, Pixels
-from pixelpipe.imaging.samples import to_8_bits, to_channels
+from pixelpipe.formats.screens.fault import check_frames
+from pixelpipe.imaging.animation import decode_frames
+from pixelpipe.imaging.codecs import opencv
+from pixelpipe.imaging.codecs.avif import decode_avif
+from pixelpipe.imaging.codecs.bmp import decode_bmp
+from pixelpipe.imaging.codecs.gif import decode_gif
+from pixelpipe.imaging.codecs.heic import decode_heic
+from pixelpipe.imaging.codecs.jpeg import decode_jpeg
+from pixelpipe.imaging.codecs.jxl import decode_jxl_file
+from pixelpipe.imaging.codecs.png import decode_png
+from pixelpipe.imaging.codecs.stored import Stored
+from pixelpipe.imaging.codecs.tiff import decode_tiff
+from pixelpipe.imaging.color.cmyk import cmyk_to_bgr
+from pixelpipe.imaging.color.convert import deep_to_srgb, kept_profile, to_srgb
+from pixelpipe.imaging.orientation import SIDEWAYS, turn_upright
+from pixelpipe.imaging.pixels import BGR, Pixels, as_pixels
+from pixelpipe.imaging.samples import to_8_bits, to_channels, white_level
+from pixelpipe.imaging.sidecar import Sidecar, write
 from pixelpipe.recipes.task import Decode
 
-# libjpeg's warnings after which a part of the picture is made up. Others can leave it whole: junk
-# between segments, or no end marker.
-_NO_END = "Premature end of JPEG file"
-_END = np.array([0xFF, 0xD9], np.uint8)
-_PIXELS_LOST = (
-    "premature end of data",
-    "bad Huffman code",
-    "bad arithmetic code",
-    "instead of RST",
-)
 
-_COLORSPACES = {GRAY: "GRAY", BGR: "BGR"}
-_LENIENT = {
-    (GRAY, 1): cv2.IMREAD_GRAYSCALE,
-    (GRAY, 2): cv2.IMREAD_REDUCED_GRAYSCALE_2,
-    (GRAY, 4): cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    (GRAY, 8): cv2.IMREAD_REDUCED_GRAYSCALE_8,
-    (BGR, 1): cv2.IMREAD_COLOR_BGR,
-    (BGR, 2): cv2.IMREAD_REDUCED_COLOR_2,
-    (BGR, 4): cv2.IMREAD_REDUCED_COLOR_4,
-    (BGR, 8): cv2.IMREAD_REDUCED_COLOR_8,
-}
-
-
-def decode(
+def decode(  # noqa: PLR0913 - what a worker is told, and where it writes
     data: Pixels,
     plan: Decode,
     out: Pixels,
     *,
     before_codec: Callable[[], None],
     max_frames: int,
+    sidecar: Pixels | None = None,
 ) -> None:
     """Screen a source and decode it, upright.
 
@@ -54,99 +47,111 @@ def decode(
         data: The source's bytes, 1-D uint8; only read.
         plan: What the pixels shall be.
         out: Is filled. C-contiguous uint8, (height, width) for one channel, else
-            (height, width, channels).
+            (height, width, channels); with more than one frame, (frames, ...).
         before_codec: Called once, right before the codec. Where a JPEG has harmless junk the
             codec is run again, more leniently; that is the same decode. Of a source that the
             screen refuses no codec is called.
-        max_frames: Most frames that an animation may have; the first one is decoded.
+        max_frames: Most frames that an animation may have, also where only the first one is
+            decoded.
+        sidecar: The bytes behind the pixels, 1-D; filled with what tasks need beside them. None
+            where they need nothing.
 
     Raises:
         DamagedImageError: Screen or codec refuse the data, or they are not what the plan promises.
         FrameLimitError: The animation has more frames.
     """
-    data = np.frombuffer(screen(data.data, plan.format, max_frames=max_frames), np.uint8)
-    before_codec()
-    decoded = _codec(data, plan, out)
-    width, height = _codec_size(plan)
-    if decoded.shape[:2] != (height, width):
-        raise DamagedImageError(
-            f"The {plan.format.name} holds {decoded.shape[1]}x{decoded.shape[0]} pixels where its "
-            f"header promises {width}x{height}."
-        )
-    if np.may_share_memory(decoded, out):
+    tags = read_color_tags(data.data, plan.format)
+    if plan.frames > 1:
+        check_frames(plan.format, plan.frames, max_frames)
+        _animation(data, plan, out, tags=tags, before_codec=before_codec, sidecar=sidecar)
         return
-    pixels = to_8_bits(decoded, data, plan.format)
-    # OpenCV reads TIFF by way of libtiff's RGBA interface, which multiplies by alpha.
-    in_tiff = plan.format == Format.TIFF and decoded.dtype == np.uint8
-    pixels = to_channels(pixels, plan.channels, premultiplied=in_tiff)
-    turn_upright(pixels, _orientation_left(plan), out)
+    screened = np.frombuffer(screen(data.data, plan.format, max_frames=max_frames), np.uint8)
+    before_codec()
+    stored = _codec(screened, plan, out, tags)
+    if stored.profile:
+        tags = ColorTags(checked_profile(stored.profile))
+    width, height = _stored_size(plan)
+    if stored.samples.shape[:2] != (height, width):
+        held = f"{stored.samples.shape[1]}x{stored.samples.shape[0]}"
+        raise DamagedImageError(
+            f"The {plan.format.name} holds {held} pixels where its header promises "
+            f"{width}x{height}."
+        )
+    profile = kept_profile(tags, plan.channels) if plan.keep_profile else b""
+    tags = UNTAGGED if profile else tags
+    if not np.may_share_memory(stored.samples, out):
+        pixels, tags = _to_pixels(stored, tags, plan, screened)
+        turn_upright(to_channels(pixels, plan.channels), plan.orientation, out)
+    to_srgb(out, tags)
+    if sidecar is not None:
+        write(_beside(data, plan, Sidecar(profile=profile)), sidecar)
 
 
-def _codec(data: Pixels, plan: Decode, out: Pixels) -> MatLike:
+def _animation(  # noqa: PLR0913 - those of `decode`
+    data: Pixels,
+    plan: Decode,
+    out: Pixels,
+    *,
+    tags: ColorTags,
+    before_codec: Callable[[], None],
+    sidecar: Pixels | None,
+) -> None:
+    timing = decode_frames(data, plan, out, before_codec=before_codec)
+    profile = kept_profile(tags, plan.channels) if plan.keep_profile else b""
+    if not profile:
+        to_srgb(out.reshape(-1, *out.shape[2:]), tags)
+    if sidecar is not None:
+        noted = Sidecar(timing.delays_ms, timing.loops, profile)
+        write(_beside(data, plan, noted), sidecar)
+
+
+def _beside(data: Pixels, plan: Decode, noted: Sidecar) -> Sidecar:
+    """What is noted, with what the file says about itself."""
+    blocks = read_blocks(data.data, plan.format)
+    return replace(noted, exif=blocks.exif, xmp=blocks.xmp, iptc=blocks.iptc)
+
+
+def _codec(data: Pixels, plan: Decode, out: Pixels, tags: ColorTags) -> Stored:
     """Run the codec. Nothing else does; the result lies in `out` where it can.
 
     Raises:
         DamagedImageError: It refuses the data.
     """
     if plan.format == Format.JPEG:
-        return _jpeg(data, plan, out)
-    if plan.format == Format.BMP and plan.channels == BGR:
-        # Unchanged, those of OS/2 would come out gray.
-        return _opencv(data, plan.format, cv2.IMREAD_COLOR_BGR)
-    return _opencv(data, plan.format, cv2.IMREAD_UNCHANGED)
+        return decode_jpeg(data, plan, out, ink=tags.ink)
+    if plan.format == Format.BMP:
+        return Stored(decode_bmp(data, plan.channels))
+    return _CODECS[plan.format](data)
 
 
-def _jpeg(data: Pixels, plan: Decode, out: Pixels) -> MatLike:
-    try:
-        return _strict_jpeg(data, plan, out)
-    except ValueError as refusal:
-        warning = str(refusal)
-    if _NO_END in warning and not np.array_equal(data[-2:], _END):
-        # With an end it says whether anything but the end was missing.
-        return _jpeg(np.append(data, _END), plan, out)
-    if any(lost in warning for lost in _PIXELS_LOST):
-        raise incomplete(plan.format)
-    flags = _LENIENT[plan.channels, plan.reduction] | cv2.IMREAD_IGNORE_ORIENTATION
-    return _opencv(data, plan.format, flags)
+_CODECS: Mapping[Format, Callable[[Pixels], Stored]] = {
+    Format.PNG: lambda data: Stored(decode_png(data)),
+    Format.WEBP: lambda data: Stored(opencv.decoded(data, Format.WEBP)),
+    Format.AVIF: decode_avif,
+    Format.GIF: lambda data: Stored(decode_gif(data)),
+    Format.TIFF: decode_tiff,
+    Format.HEIC: lambda data: Stored(decode_heic(data)),
+    Format.JXL: decode_jxl_file,
+}
 
 
-def _strict_jpeg(data: Pixels, plan: Decode, out: Pixels) -> MatLike:
-    """Decode by libjpeg-turbo itself, straight into `out` if the picture is stored upright.
-
-    Raises:
-        ValueError: Any error or warning of libjpeg, harmless ones included.
-    """
-    width, height = _codec_size(plan) if plan.reduction > 1 else (0, 0)
-    decoded: MatLike = simplejpeg.decode_jpeg(
-        data,
-        _COLORSPACES[plan.channels],
-        min_width=width,
-        min_height=height,
-        min_factor=plan.reduction,
-        buffer=out if plan.orientation == UPRIGHT else None,
-    )
-    return decoded[:, :, 0] if plan.channels == GRAY else decoded
+def _to_pixels(
+    stored: Stored, tags: ColorTags, plan: Decode, data: Pixels
+) -> tuple[Pixels, ColorTags]:
+    """8 bits, and no ink; and what is still to be done about their colours."""
+    if stored.ink:
+        pixels = np.empty((*stored.samples.shape[:2], BGR), np.uint8)
+        cmyk_to_bgr(as_pixels(stored.samples), tags, pixels)
+        return pixels, UNTAGGED
+    if stored.samples.dtype == np.uint16:
+        converted = deep_to_srgb(stored.samples, white_level(data, plan.format), tags)
+        if converted is not None:
+            return converted, UNTAGGED
+    return to_8_bits(stored.samples, data, plan.format), tags
 
 
-def _opencv(data: Pixels, source: Format, flags: int) -> MatLike:
-    try:
-        decoded: MatLike | None = cv2.imdecode(data, flags)
-    except cv2.error as refusal:
-        if refusal.code == cv2.Error.StsNoMem:
-            raise
-        raise incomplete(source) from refusal
-    if decoded is None:
-        raise incomplete(source)
-    return decoded
-
-
-def _orientation_left(plan: Decode) -> int:
-    """What the codec leaves to be undone: OpenCV turns TIFF upright, whatever the flags say."""
-    return UPRIGHT if plan.format == Format.TIFF else plan.orientation
-
-
-def _codec_size(plan: Decode) -> tuple[int, int]:
-    """Width and height as they come out of the codec."""
-    if _orientation_left(plan) in SIDEWAYS:
+def _stored_size(plan: Decode) -> tuple[int, int]:
+    """Width and height as they come out of the codec, which turns nothing."""
+    if plan.orientation in SIDEWAYS:
         return plan.height, plan.width
     return plan.width, plan.height

@@ -6,7 +6,6 @@ from cv2.typing import MatLike
 
 from pixelpipe.errors import DamagedImageError
 from pixelpipe.formats.registry import Format
-from pixelpipe.imaging.alpha import unpremultiply
 from pixelpipe.imaging.pixels import BGR, BGRA, GRAY, Pixels, as_pixels, channels
 
 _CONVERSIONS = {
@@ -43,24 +42,25 @@ def to_8_bits(decoded: MatLike, data: Pixels, source: Format) -> Pixels:
             f"The {source.name} holds samples of type {decoded.dtype}; whole numbers of up to "
             "16 bits are allowed."
         )
-    white = _avif_white(data) if source == Format.AVIF else 65535
-    return as_pixels(cv2.convertScaleAbs(decoded, alpha=255 / white))
+    return as_pixels(cv2.convertScaleAbs(decoded, alpha=255 / white_level(data, source)))
 
 
-def to_channels(pixels: Pixels, wanted: int, *, premultiplied: bool) -> Pixels:
+def white_level(data: Pixels, source: Format) -> int:
+    """White among the 16-bit samples that the codec gave for this file."""
+    return _avif_white(data) if source == Format.AVIF else 65535
+
+
+def to_channels(pixels: Pixels, wanted: int) -> Pixels:
     """Give pixels the promised number of channels.
 
     Args:
-        pixels: 8-bit pixels as the codec gave them.
+        pixels: 8-bit pixels as the codec gave them; alpha is straight.
         wanted: 1, 3 or 4.
-        premultiplied: Whether colours are multiplied by alpha, where there is alpha.
 
     Raises:
         DamagedImageError: There is no way from the one to the other.
     """
     have = channels(pixels)
-    if have == wanted == BGRA and premultiplied:
-        return unpremultiply(pixels)
     if have == wanted:
         return pixels
     if (have, wanted) not in _CONVERSIONS:

@@ -10,6 +10,7 @@ from pixelpipe.imaging.decode import decode
 from pixelpipe.imaging.pixels import Pixels
 from pixelpipe.recipes.task import Decode
 from tests.fidelity.pictures import read_only, scene
+from tests.modern_files import ENCODERS
 
 ORIENTATION_TAG = 0x0112
 
@@ -20,7 +21,10 @@ def image(height: int = 90, width: int = 121) -> Image.Image:
 
 
 def saved(picture: Image.Image, target: Format, orientation: int = 1, **options: object) -> bytes:
-    """The picture as a file, with an EXIF orientation (AVIF: `irot` and `imir`)."""
+    """The picture as a file, with an EXIF orientation (AVIF, HEIC: `irot` and `imir`)."""
+    if target in ENCODERS:
+        options |= {"orientation": orientation} if orientation > 1 else {}
+        return ENCODERS[target](picture, **options)
     exif = Image.Exif()
     exif[ORIENTATION_TAG] = orientation
     content = io.BytesIO()
@@ -43,12 +47,12 @@ def plan_for(
     return Decode(target, *reduced, channels, orientation, reduction, width, height)
 
 
-def decoded(content: bytes, plan: Decode) -> Pixels:
+def decoded(content: bytes, plan: Decode, sidecar: Pixels | None = None) -> Pixels:
     """Decode into fresh memory, from memory that cannot be written to."""
     shape = (plan.height, plan.width, plan.channels)[: 2 if plan.channels == 1 else 3]
     out = np.full(shape, 77, np.uint8)
     data = read_only(np.frombuffer(content, np.uint8))
-    decode(data, plan, out, before_codec=lambda: None, max_frames=1000)
+    decode(data, plan, out, before_codec=lambda: None, max_frames=1000, sidecar=sidecar)
     return out
 
 

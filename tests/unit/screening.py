@@ -11,6 +11,7 @@ from PIL import Image
 from pixelpipe.errors import DamagedImageError
 from pixelpipe.formats.registry import Format
 from pixelpipe.formats.screen import screen
+from tests.modern_files import ENCODERS
 
 SIZE = (121, 90)
 
@@ -23,6 +24,8 @@ def noise(mode: str = "RGB", size: tuple[int, int] = SIZE, seed: int = 7) -> Ima
 
 def saved(picture: Image.Image, target: Format, **options: Any) -> bytes:
     """The picture as a file."""
+    if target in ENCODERS:
+        return ENCODERS[target](picture, **options)
     stream = io.BytesIO()
     picture.save(stream, str(target), **options)
     return stream.getvalue()

@@ -17,6 +17,7 @@ from tests.fidelity.references import psnr
 
 STORED = (90, 121)
 CLEAN = saved(image(), Format.JPEG)
+CUT = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF, Format.BMP)
 JUNK = b"\0\0\1\2"
 
 
@@ -41,9 +42,9 @@ def test_the_codec_is_announced_once_and_called_once(monkeypatch: pytest.MonkeyP
     calls: list[str] = []
     codec = module._codec
 
-    def counted(*arguments: object) -> object:
+    def counted(*arguments: object, **more: object) -> object:
         calls.append("codec")
-        return codec(*arguments)  # type: ignore[arg-type] # as they came
+        return codec(*arguments, **more)  # type: ignore[arg-type] # as they came
 
     monkeypatch.setattr(module, "_codec", counted)
     _decode(CLEAN, plan_for(Format.JPEG, STORED), calls)
@@ -75,7 +76,7 @@ def test_frames_are_limited() -> None:
     assert calls == ["before"]
 
 
-@pytest.mark.parametrize("source", [f for f in Format if f != Format.TIFF])
+@pytest.mark.parametrize("source", CUT)
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.97])
 def test_a_cut_file_is_damaged(source: Format, share: float) -> None:
     content = saved(image(), source)

@@ -36,11 +36,16 @@ def test_alpha_needs_a_mask(header_bytes: int, alpha: int, channels: int) -> Non
     assert probed(data).channels == channels
 
 
-@pytest.mark.parametrize(("bits", "compression"), [(32, 0), (16, BITFIELDS)])
-def test_a_mask_counts_only_for_32_bits_of_bit_fields(bits: int, compression: int) -> None:
-    masks = (*COLOUR_MASKS, ALPHA_MASK)
+@pytest.mark.parametrize(
+    ("bits", "compression", "mask", "channels"),
+    [(32, 0, ALPHA_MASK, 3), (16, BITFIELDS, ALPHA_MASK, 3), (16, BITFIELDS, 0x8000, 4)],
+)
+def test_a_mask_counts_only_in_bit_fields_and_for_bits_that_there_are(
+    bits: int, compression: int, mask: int, channels: int
+) -> None:
+    masks = (*COLOUR_MASKS, mask)
     data = bmp((60, 40), bits, header_bytes=124, compression=compression, masks=masks)
-    assert probed(data).channels == 3
+    assert probed(data).channels == channels
 
 
 @pytest.mark.parametrize("compression", [4, 5, ALPHA_BITFIELDS])

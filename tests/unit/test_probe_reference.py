@@ -50,7 +50,7 @@ def check(data: bytes, channels: int, bit_depth: int = 8) -> None:
         *(("WEBP", mode, channels) for mode, channels in (("L", 3), ("RGB", 3), ("RGBA", 4))),
         *(("AVIF", mode, channels) for mode, channels in (("L", 1), ("RGB", 3), ("RGBA", 4))),
         *(("GIF", mode, 3) for mode in ("L", "P", "RGB")),
-        *(("TIFF", mode, channels) for mode, channels in (("L", 1), ("LA", 1), ("P", 3))),
+        *(("TIFF", mode, channels) for mode, channels in (("L", 1), ("P", 3))),
         *(("TIFF", mode, channels) for mode, channels in (("RGB", 3), ("RGBA", 4), ("CMYK", 3))),
         *(("BMP", mode, 3) for mode in ("1", "L", "P", "RGB", "RGBA")),
     ],
@@ -144,6 +144,6 @@ def test_gif_whose_first_frame_is_smaller_than_its_canvas() -> None:
     whole = saved("P", "GIF")
     canvas = (WIDTH_PX + 10).to_bytes(2, "little") + (HEIGHT_PX + 10).to_bytes(2, "little")
     larger = whole[:6] + canvas + whole[10:]
-    check(larger, 3)
+    assert probed(larger).channels == 4
     first_frame_at = larger.index(b"\x2c" + bytes(4))
     check(larger[:first_frame_at] + gif_control(1) + larger[first_frame_at:], 4)

@@ -6,6 +6,7 @@ from pixelpipe.errors import DamagedImageError, UnsupportedFormatError
 from tests.unit.probe_files import probed, tiff
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, CMYK, YCBCR, CIELAB = 0, 1, 2, 3, 4, 5, 6, 8
+GRAY_BITS = (1, 2, 4, 8, 16)
 Tags = dict[int, int | tuple[int, ...]]
 
 
@@ -19,13 +20,14 @@ def tags(photometric: int, samples: int, bits: int, **more: int) -> Tags:
 @pytest.mark.parametrize(
     ("photometric", "samples", "bits", "channels"),
     [
-        *((kind, 1, bits, 1) for kind in (WHITE_IS_ZERO, BLACK_IS_ZERO) for bits in (1, 8, 16)),
+        *((kind, 1, bits, 1) for kind in (WHITE_IS_ZERO, BLACK_IS_ZERO) for bits in GRAY_BITS),
         (BLACK_IS_ZERO, 2, 8, 1),
         (RGB, 3, 8, 3),
         (RGB, 3, 16, 3),
         (RGB, 4, 8, 4),
         (RGB, 4, 16, 4),
         (CMYK, 4, 8, 3),
+        (CMYK, 4, 16, 3),
         (YCBCR, 3, 8, 3),
         (CIELAB, 3, 8, 3),
     ],
@@ -38,7 +40,7 @@ def test_channels_and_depth(
     assert (info.channels, info.bit_depth) == (channels, bits)
 
 
-@pytest.mark.parametrize("bits", [1, 4, 8])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_a_palette_is_8_bit_colour(bits: int) -> None:
     info = probed(tiff(tags(PALETTE, 1, bits)))
     assert (info.channels, info.bit_depth) == (3, 8)
@@ -47,6 +49,11 @@ def test_a_palette_is_8_bit_colour(bits: int) -> None:
 @pytest.mark.parametrize(("extra", "channels"), [(0, 3), (1, 4), (2, 4)])
 def test_a_fourth_sample_is_alpha_where_it_says_so(extra: int, channels: int) -> None:
     assert probed(tiff(tags(RGB, 4, 8, extra=extra))).channels == channels
+
+
+@pytest.mark.parametrize(("extra", "channels"), [(0, 1), (1, 4), (2, 4)])
+def test_a_second_sample_beside_gray_is_alpha_where_it_says_so(extra: int, channels: int) -> None:
+    assert probed(tiff(tags(BLACK_IS_ZERO, 2, 8, extra=extra))).channels == channels
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -90,7 +97,9 @@ def test_sizes_may_be_bytes_and_longs() -> None:
     ("unread", "named"),
     [
         (tags(RGB, 3, 32), "32 bits per sample is not accepted; 8 or 16 are"),
-        (tags(BLACK_IS_ZERO, 1, 4), "4 bits per sample"),
+        (tags(BLACK_IS_ZERO, 1, 12), "12 bits per sample"),
+        (tags(BLACK_IS_ZERO, 2, 4), "several samples of less than 8 bits"),
+        (tags(BLACK_IS_ZERO, 2, 16, extra=2), "gray with alpha in 16 bits"),
         (tags(BLACK_IS_ZERO, 1, 16, sample_format=3), "floating point samples"),
         (tags(MASK, 1, 1), "photometric interpretation 4"),
         (tags(RGB, 5, 8), "up to 4 are"),

@@ -31,6 +31,7 @@ def with_field(data: bytes, at: int, value: int) -> bytes:
         bmp((7, 5)) + b"trailer",
         runs((300, 2), b"\xff\1\x2d\1\0\0" * 2 + b"\0\1"),
         runs((300, 2), b"\xff\1\x2d\1\0\0" * 2 + b"\0\1", bits=4, compression=2),
+        runs((127, 64), b"\0\2\x50\x20\5\1\0\1"),
     ],
 )
 def test_good_files_pass(data: bytes) -> None:

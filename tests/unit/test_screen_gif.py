@@ -49,8 +49,14 @@ def test_what_no_writer_writes_is_damage(data: bytes, fault: str) -> None:
     assert fault in refusal(data, Format.GIF)
 
 
-def test_without_its_trailer_a_file_is_incomplete() -> None:
-    assert refusal(gif_file(FRAME)[:-1], Format.GIF) == incomplete(Format.GIF)
+@pytest.mark.parametrize("rest", [b"", b"\x21\xfe\x05cut", FRAME[:-1]])
+def test_a_file_may_end_anywhere_behind_its_first_frame(rest: bytes) -> None:
+    whole = gif_file(FRAME)
+    assert screened(whole[:-1] + rest, Format.GIF) == whole
+
+
+def test_a_file_that_ends_inside_its_first_frame_is_incomplete() -> None:
+    assert refusal(gif_file(FRAME)[:-2], Format.GIF) == incomplete(Format.GIF)
 
 
 def test_pixel_data_that_begin_anew_all_the_time_are_refused() -> None:

@@ -21,8 +21,8 @@ def frame(picture: bytes, left: int = 0, size: tuple[int, int] = (121, 90)) -> b
     return riff_chunk(b"ANMF", header + picture)
 
 
-def animation(*chunks: bytes, size: tuple[int, int] = (121, 90)) -> bytes:
-    return webp(vp8x(*size, 0x02), *chunks)
+def animation(*chunks: bytes, size: tuple[int, int] = (121, 90), flags: int = 0x02) -> bytes:
+    return webp(vp8x(*size, flags), *chunks)
 
 
 @pytest.mark.parametrize("data", [LOSSY, LOSSLESS, WITH_ALPHA])
@@ -49,6 +49,12 @@ def test_of_an_animation_the_first_frame_is_left() -> None:
     assert screened(data, Format.WEBP) == animation(ANIM, frame(PICTURE))
     whole = animated(Format.WEBP, 3)
     assert len(screened(whole, Format.WEBP)) < len(whole) / 2
+
+
+def test_what_no_frame_covers_is_transparent_whatever_the_file_says() -> None:
+    parts = (ANIM, frame(PICTURE))
+    data = animation(*parts, size=(130, 90))
+    assert screened(data, Format.WEBP) == animation(*parts, size=(130, 90), flags=0x12)
 
 
 def test_chunks_inside_a_frame_are_left_out() -> None:

@@ -18,8 +18,9 @@ _RLE8, _RLE4 = 1, 2
 _RLE_BITS = {_RLE8: 8, _RLE4: 4}
 _PALETTE_BITS = 8
 _MOST_COLOURS = 256
-# A run is two bytes for at most 255 pixels.
+# A run is two bytes for at most 255 pixels; small pictures may be left out by jumps.
 _MAX_RUN_PX_PER_BYTE = 128
+_SPARE_PX = 1 << 22
 
 
 def screen_bmp(data: memoryview, _max_frames: int) -> memoryview:
@@ -53,5 +54,5 @@ def screen_bmp(data: memoryview, _max_frames: int) -> memoryview:
 def _check_runs(pixels: int, stored_bytes: int, bits: int, compression: int) -> None:
     if bits != _RLE_BITS[compression]:
         raise damaged(Format.BMP, f"its runs are of pixels with {bits} bits")
-    if pixels > stored_bytes * _MAX_RUN_PX_PER_BYTE:
+    if stored_bytes <= 0 or pixels > stored_bytes * _MAX_RUN_PX_PER_BYTE + _SPARE_PX:
         raise incomplete(Format.BMP)

@@ -16,6 +16,9 @@ _SCREEN_FLAGS_AT = 10
 _HEADER_BYTES = 13
 _DESCRIPTOR = Struct("<xHHHHB")
 _LABEL_BYTES = 2
+_CONTROL_FLAGS_AT = 3
+# Up to "restore what was there". Browsers take 4 for the same, and what is higher for nothing.
+_DISPOSAL_MASK, _MOST_DISPOSAL = 7 << 2, 3 << 2
 _TABLE_FLAG, _TABLE_SIZE_MASK = 0x80, 0x07
 _CODE_BITS = range(2, 9)
 
@@ -27,17 +30,21 @@ _MEAN_BLOCK_BYTES = 96
 def screen_gif(data: memoryview, max_frames: int) -> memoryview:
     """Hand on the header, the first frame with its graphic control, and a trailer.
 
+    A file may end behind its first frame without a trailer, as every browser has it.
+
     Raises:
         DamagedImageError: A block of no kind, a flood of sub-blocks, pixel data that make the
-            decoder begin anew all the time, or a file without its end.
+            decoder begin anew all the time, or a file that ends inside its first frame.
         FrameLimitError: More frames than `max_frames`.
     """
     walk = _Walk(data)
     try:
         walk.run(max_frames)
     except IndexError:
-        raise incomplete(Format.GIF) from None
-    return walk.kept.joined()
+        if not walk.whole:
+            raise incomplete(Format.GIF) from None
+        return walk.disposed(bytes(walk.kept.joined()) + bytes((_TRAILER,)))
+    return walk.disposed(walk.kept.joined())
 
 
 class _Walk:
@@ -45,6 +52,7 @@ class _Walk:
 
     def __init__(self, data: memoryview) -> None:
         self.kept = Spans(data)
+        self.whole = False  # the first frame is
         self._data = data
         self._blocks_left = _SPARE_BLOCKS + len(data) // _MEAN_BLOCK_BYTES
         self._control: tuple[int, int] | None = None
@@ -68,6 +76,15 @@ class _Walk:
             raise damaged(Format.GIF, "it has no picture")
         self.kept.keep(at, at + 1)
 
+    def disposed(self, kept: bytes | memoryview) -> memoryview:
+        """What is handed on, with nothing to become of the frame if OpenCV does not know of it."""
+        if not self._control:
+            return memoryview(kept)
+        at = _HEADER_BYTES + _table_bytes(self._data[_SCREEN_FLAGS_AT]) + _CONTROL_FLAGS_AT
+        if kept[at] & _DISPOSAL_MASK <= _MOST_DISPOSAL:
+            return memoryview(kept)
+        return memoryview(bytes((*kept[:at], kept[at] & ~_DISPOSAL_MASK)) + kept[at + 1 :])
+
     def _extension(self, at: int, *, first: bool) -> int:
         end = self._behind_blocks(at + _LABEL_BYTES)
         if first and self._data[at + 1] == _GRAPHIC_CONTROL:
@@ -89,6 +106,7 @@ class _Walk:
         if self._control:
             self.kept.keep(*self._control)
         self.kept.keep(at, end)
+        self.whole = True
         return end
 
     def _behind_blocks(self, at: int, contents: bytearray | None = None) -> int:

@@ -72,7 +72,7 @@ def screen_png(data: memoryview, max_frames: int) -> memoryview:
 def _runs(data: memoryview) -> Iterator[tuple[bytes, int, int]]:
     """Type, start and end of each chunk up to the last; image data in a row are taken as one."""
     before, start, end = _header(data)
-    for kind, at, behind in _chunks(data, end):
+    for kind, at, behind in chunks(data, end):
         if kind == before == b"IDAT":
             end = behind
             continue
@@ -83,13 +83,13 @@ def _runs(data: memoryview) -> Iterator[tuple[bytes, int, int]]:
 
 def _header(data: memoryview) -> tuple[bytes, int, int]:
     """Type, start and end of the first chunk."""
-    kind, start, end = next(_chunks(data, _FIRST_CHUNK_AT))
+    kind, start, end = next(chunks(data, _FIRST_CHUNK_AT))
     if kind != b"IHDR" or end - start != _CHUNK_OVERHEAD + _HEADER.size:
         raise damaged(Format.PNG, "it does not begin with a header chunk")
     return kind, start, end
 
 
-def _chunks(data: memoryview, at: int) -> Iterator[tuple[bytes, int, int]]:
+def chunks(data: memoryview, at: int) -> Iterator[tuple[bytes, int, int]]:
     """Type, start and end of each chunk from `at` up to the last."""
     size_bytes = len(data)
     for _ in range(_SPARE_CHUNKS + size_bytes // _MEAN_CHUNK_BYTES):

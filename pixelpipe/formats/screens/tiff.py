@@ -1,7 +1,8 @@
 """TIFF: the first directory, and where it says that the pixels lie.
 
 After TIFF 6.0. OpenCV has libtiff count all directories, which may run in circles, and load every
-tag that it knows, each of which may be as long as the file.
+tag that it knows, each of which may be as long as the file. Pillow follows directories of metadata
+as well, and both turn the picture.
 """
 
 import re
@@ -22,6 +23,9 @@ _OTHERS = frozenset(
     {_WIDTH, _LENGTH, _COMPRESSION, _SAMPLES, _PLANES, _BITS_PER_SAMPLE, _PHOTOMETRIC}
 )
 _LAYOUT = _STRIPS | _TILES | _OTHERS
+# What codecs need beside it: fax options and the order of bits, predictor, palette, what samples
+# are, JPEG tables, and what YCbCr and CIELab mean. Not the orientation: who decodes undoes it.
+_DECODED = _LAYOUT | {266, 292, 293, 317, 318, 320, 332, 338, 339, 347, 529, 530, 531, 532}
 
 _JPEG = 7
 _SEPARATE_PLANES = 2
@@ -31,6 +35,7 @@ _NUMBER_CODES = {1: "B", 3: "H", 4: "I"}
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _DIRECTORY_AT = 4
 _ENTRY_BYTES = 12
+_NEXT_BYTES = 4
 _INLINE_BYTES = 4
 _MAX_ENTRIES = 512
 
@@ -43,7 +48,7 @@ _MAX_SCANS = 20
 
 
 def screen_tiff(data: memoryview, _max_frames: int) -> memoryview:
-    """Hand on the file with its first directory for its only one.
+    """Hand on the file with its first directory for its only one, and no metadata in it.
 
     Raises:
         DamagedImageError: Strips or tiles that do not lie in the file, are of no sensible size or
@@ -99,11 +104,19 @@ class _Directory:
         return unpack_from(f"{self._order}{count}{value.code}", self._data, value.at)
 
     def alone(self) -> memoryview:
-        """The file, and none but this directory in it."""
-        at = self._at + 2 + self._count * _ENTRY_BYTES
-        if at + 4 > len(self._data) or self._data[at : at + 4] == bytes(4):
+        """The file with none but this directory, and in it only what decoding needs."""
+        first = self._at + 2
+        behind = first + self._count * _ENTRY_BYTES
+        entries = [self._data[at : at + _ENTRY_BYTES] for at in range(first, behind, _ENTRY_BYTES)]
+        tags = Struct(self._order + "H")
+        kept = [entry for entry in entries if tags.unpack_from(entry)[0] in _DECODED]
+        if len(kept) == len(entries) and self._data[behind : behind + _NEXT_BYTES] == bytes(4):
             return self._data
-        return memoryview(b"".join([self._data[:at], bytes(4), self._data[at + 4 :]]))
+        rest = self._data[min(behind + _NEXT_BYTES, len(self._data)) :]
+        spare = bytes((len(entries) - len(kept)) * _ENTRY_BYTES + _NEXT_BYTES)
+        return memoryview(
+            b"".join([self._data[: self._at], tags.pack(len(kept)), *kept, spare, rest])
+        )
 
     def _read(self, layout: Struct) -> None:
         loaded_bytes = 0

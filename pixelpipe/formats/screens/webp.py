@@ -42,8 +42,13 @@ class _Chunk:
     body: memoryview
 
 
-def screen_webp(data: memoryview, max_frames: int) -> memoryview:
-    """Hand on the picture with its alpha; of an animation the first frame on its canvas.
+def screen_webp(data: memoryview, max_frames: int, kept_frames: int = 1) -> memoryview:
+    """Hand on the picture with its alpha; of an animation the first frames on their canvas.
+
+    Args:
+        data: The file.
+        max_frames: Most frames that it may have.
+        kept_frames: How many of them are handed on.
 
     Raises:
         DamagedImageError: A chunk reaches past the end, a flood of them, no picture, or one of
@@ -67,10 +72,14 @@ def screen_webp(data: memoryview, max_frames: int) -> memoryview:
         raise damaged(Format.WEBP, "its VP8X chunk is too short")
     flags = first.body[0] & (_ALPHA | _ANIMATION)
     canvas = _size24(first.body, 4), _size24(first.body, 7)
-    header = _chunk(b"VP8X", [bytes([flags, 0, 0, 0]), first.body[4:_EXTENDED_BYTES]])
     if flags & _ANIMATION:
-        return _riff(header + _first_frame(chunks, canvas, max_frames))
-    return _riff(header + _picture(chunks, canvas))
+        parts, covered = _frames(chunks, canvas, max_frames, kept_frames)
+        if kept_frames > 1 or not covered:
+            flags |= _ALPHA  # Or what is cleared away, or left bare, comes out black.
+    else:
+        parts = _picture(chunks, canvas)
+    header = _chunk(b"VP8X", [bytes([flags, 0, 0, 0]), first.body[4:_EXTENDED_BYTES]])
+    return _riff(header + parts)
 
 
 def _chunks(data: memoryview, most: int) -> Iterator[_Chunk]:
@@ -106,21 +115,30 @@ def _picture(chunks: Iterator[_Chunk], size: tuple[int, int]) -> _Parts:
     raise damaged(Format.WEBP, "it has no picture")
 
 
-def _first_frame(chunks: Iterator[_Chunk], canvas: tuple[int, int], max_frames: int) -> _Parts:
-    """The animation's settings and its first frame; the others are counted."""
+def _frames(
+    chunks: Iterator[_Chunk], canvas: tuple[int, int], max_frames: int, kept_frames: int
+) -> tuple[_Parts, bool]:
+    """The animation's settings and its first frames; and whether the first one covers the canvas.
+
+    The others are counted.
+    """
     settings: _Parts = []
-    frame: _Parts = []
+    kept: _Parts = []
     frames = 0
+    covered = True
     for chunk in chunks:
         if chunk.kind == b"ANIM" and not settings:
             settings = _chunk(chunk.kind, [chunk.body[:_ANIM_BYTES]])
         elif chunk.kind == b"ANMF":
             frames += 1
             check_frames(Format.WEBP, frames, max_frames)
-            frame = frame or _frame(chunk.body, canvas)
-    if not (settings and frame):
+            if frames <= kept_frames:
+                kept += _frame(chunk.body, canvas)
+            if frames == 1:
+                covered = (_size24(chunk.body, 6), _size24(chunk.body, 9)) == canvas
+    if not (settings and kept):
         raise damaged(Format.WEBP, "it is an animation without frames")
-    return settings + frame
+    return settings + kept, covered
 
 
 def _frame(body: memoryview, canvas: tuple[int, int]) -> _Parts:
@@ -129,9 +147,7 @@ def _frame(body: memoryview, canvas: tuple[int, int]) -> _Parts:
     left, top = 2 * _number24(body, 0), 2 * _number24(body, 3)
     size = _size24(body, 6), _size24(body, 9)
     if left + size[0] > canvas[0] or top + size[1] > canvas[1]:
-        raise damaged(
-            Format.WEBP, f"its first frame does not fit its canvas of {canvas[0]}x{canvas[1]} px"
-        )
+        raise damaged(Format.WEBP, f"a frame does not fit its canvas of {canvas[0]}x{canvas[1]} px")
     picture = _picture(_chunks(body[_FRAME_BYTES:], _MAX_CHUNKS), size)
     return _chunk(b"ANMF", [body[:_FRAME_BYTES], *picture])
 

@@ -1,0 +1,1 @@
+"""The codecs: one module for each format whose pixels need more than one call."""
