@@ -1,0 +1,1 @@
+"""Animations taken apart and checked, in a worker, before a codec sees them."""
