@@ -8,10 +8,14 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
 
-from pixelpipe.imaging.pixels import BGR, Pixels, as_pixels, has_alpha
+from pixelpipe.imaging.pixels import BGR, BGRA, Pixels, as_pixels, has_alpha
 
 _OPAQUE = 255
+_HEADROOM_BITS = 7
+_FULL = _OPAQUE << _HEADROOM_BITS
 
 
 def premultiply(pixels: Pixels) -> Pixels:
@@ -25,11 +29,50 @@ def unpremultiply(pixels: Pixels) -> Pixels:
     return as_pixels(cv2.cvtColor(pixels, cv2.COLOR_mRGBA2RGBA))
 
 
+def with_headroom(premultiplied: Pixels) -> NDArray[np.uint16]:
+    """Multiplied levels in 16 bits, for what makes edges overshoot.
+
+    Cut off at 255, alpha would no longer be what the colours beside an edge were multiplied by,
+    and they would come out too bright.
+
+    Args:
+        premultiplied: BGRA, as of `premultiply`.
+    """
+    return np.left_shift(premultiplied, _HEADROOM_BITS, dtype=np.uint16)
+
+
+def unpremultiply_headroom(samples: MatLike) -> Pixels:
+    """The inverse of `with_headroom` and `premultiply`, whatever overshot cut off at last.
+
+    Args:
+        samples: BGRA of 16 bits, contiguous; may be written to.
+    """
+    flat = samples.reshape(-1, BGRA)
+    alpha = flat[:, BGR]
+    # Few pixels do; all others are right in 8 bits.
+    over = np.flatnonzero(alpha > _FULL)
+    flat[over] = np.rint(flat[over] * (_FULL / alpha[over, np.newaxis]))
+    return unpremultiply(as_pixels(cv2.convertScaleAbs(samples, alpha=_OPAQUE / _FULL)))
+
+
 def mix_by_alpha(mix: Callable[[Pixels], Pixels], pixels: Pixels) -> Pixels:
     """Apply `mix`, which mixes neighbouring pixels, so that each counts by its alpha."""
     if not has_alpha(pixels) or is_opaque(pixels):
         return mix(pixels)
     return unpremultiply(mix(premultiply(pixels)))
+
+
+def apart_from_alpha(change: Callable[[Pixels], Pixels], pixels: Pixels) -> Pixels:
+    """Apply `change`, which changes every pixel by itself, to the colours and not to alpha."""
+    if not has_alpha(pixels):
+        return change(pixels)
+    changed = change(as_pixels(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR)))
+    return take_alpha(as_pixels(cv2.cvtColor(changed, cv2.COLOR_BGR2BGRA)), pixels)
+
+
+def take_alpha(pixels: Pixels, source: Pixels) -> Pixels:
+    """Write the alpha of `source` over that of `pixels`, and return them; both are BGRA."""
+    return as_pixels(cv2.insertChannel(cv2.extractChannel(source, BGR), pixels, BGR))
 
 
 def is_opaque(pixels: Pixels) -> bool:

@@ -5,13 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from pixelpipe.imaging.alpha import is_opaque, premultiply
-from pixelpipe.imaging.halves import halve_again
 from pixelpipe.imaging.pixels import Pixels, as_pixels, has_alpha
+from pixelpipe.imaging.resampling.halves import halve_again
+from pixelpipe.imaging.resampling.three_taps import filtered
 from pixelpipe.recipes.task import Decode, Rect
 
 _MEMO_BYTES = 64 * 1024 * 1024
@@ -24,13 +21,12 @@ class Side:
     Attributes:
         halvings: How many times it was halved.
         origin: Pixels that were left out before that, so that a region begins on a whole pixel.
-        tap: Weight of each neighbour in a filter of three taps at the end: smooths above 0,
-            sharpens below.
+        tap: Weight of each neighbour in the filter of three taps that was run over it at the end.
     """
 
     halvings: int
     origin: int
-    tap: float
+    tap: float = 0.0
 
 
 class Picture:
@@ -60,6 +56,23 @@ class Picture:
             region.x // reduction : ceil(stop_x / reduction),
         ]
 
+    def part(self, bounds: Rect) -> "Picture":
+        """A picture of its own of what lies within the bounds: nothing around them is seen.
+
+        Args:
+            bounds: In pixels of the unreduced source; they begin where a decoded pixel does.
+        """
+        pixels = self.view(bounds)
+        height, width = pixels.shape[:2]
+        plan = replace(
+            self.plan,
+            width=width,
+            height=height,
+            source_width=bounds.width,
+            source_height=bounds.height,
+        )
+        return Picture(pixels, plan)
+
     def level(self, x: Side, y: Side) -> Pixels:
         """The whole picture halved and filtered as its two sides say."""
         if x.tap or y.tap:
@@ -83,9 +96,13 @@ class Picture:
             del self._memo[next(iter(self._memo))]
         return made
 
+    def forget(self) -> None:
+        """Keep nothing of what was shared."""
+        self._memo.clear()
+
     def _filtered(self, x: Side, y: Side) -> Pixels:
         plain = self.level(replace(x, tap=0.0), replace(y, tap=0.0))
-        return as_pixels(cv2.sepFilter2D(plain, -1, _taps(x), _taps(y)))
+        return as_pixels(filtered(plain, x.tap, y.tap))
 
     def _halved(self, x: Side, y: Side) -> Pixels:
         across, down = x.halvings >= y.halvings, y.halvings >= x.halvings
@@ -94,7 +111,3 @@ class Picture:
         )
         before = max(x.halvings, y.halvings) - 1
         return halve_again(whole, before, across=across, down=down)
-
-
-def _taps(side: Side) -> NDArray[np.float64]:
-    return np.array([side.tap, 1 - 2 * side.tap, side.tap])

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pixelpipe.imaging import picture as module
-from pixelpipe.imaging.halves import halve, halve_again
 from pixelpipe.imaging.picture import Side
 from pixelpipe.imaging.pixels import Pixels
-from pixelpipe.imaging.resize import resize
+from pixelpipe.imaging.resampling.halves import halve, halve_again
+from pixelpipe.imaging.resampling.resize import resize
 from pixelpipe.recipes.task import Rect
 from tests.fidelity.pictures import noise, picture_of, scene
 
