@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelpipe.errors import ImageTooSmallError
+from pixelpipe.imaging.operations.quad import quad_edge_blur
 from pixelpipe.imaging.pixels import Pixels
-from pixelpipe.imaging.quad import quad_edge_blur
 from pixelpipe.recipes.quadrants import quadrants
 from tests.fidelity.pictures import noise, scene
 from tests.fidelity.references import quad_edge_blur as reference

@@ -1,0 +1,1 @@
+"""What may be done to the pixels of a variant, one thing a module."""
