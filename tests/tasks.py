@@ -3,7 +3,32 @@
 from dataclasses import replace
 
 from pixelpipe.formats.registry import Format
-from pixelpipe.recipes.task import Decode, Rect, Task
+from pixelpipe.recipes.facts import Facts
+from pixelpipe.recipes.sizing import Gravity
+from pixelpipe.recipes.task import Decode, Rect, Task, Watermark
+
+FACTS = Facts(
+    width=80,
+    height=60,
+    format=Format.JPEG,
+    quality=80,
+    reduced=False,
+    frames=1,
+    dominant="#808080",
+    palette=("#808080",),
+    blurhash="00",
+    thumbhash="",
+)
+
+MARK = Watermark(
+    image="AAAA",
+    format=Format.PNG,
+    gravity=Gravity.SOUTHEAST,
+    margin_px=0,
+    width_share=None,
+    opacity=1.0,
+    tile=False,
+)
 
 _TASK = Task(
     name="small",

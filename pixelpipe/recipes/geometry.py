@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import lru_cache
 from math import ceil, floor
 
-from pixelpipe.recipes.spec import Fit, FocalPoint, Gravity, Resize
+from pixelpipe.recipes.sizing import Fit, FractionPoint, Gravity, Wanted
 from pixelpipe.recipes.task import Canvas, Rect
 
 _HALF = Fraction(1, 2)
@@ -26,6 +26,9 @@ _ANCHORS: dict[Gravity, tuple[Fraction, Fraction]] = {
     Gravity.SOUTHWEST: (Fraction(0), Fraction(1)),
     Gravity.WEST: (Fraction(0), _HALF),
     Gravity.NORTHWEST: (Fraction(0), Fraction(0)),
+    # The pixels decide, later; until then the middle is as good as any.
+    Gravity.ATTENTION: (_HALF, _HALF),
+    Gravity.ENTROPY: (_HALF, _HALF),
 }
 
 
@@ -56,7 +59,7 @@ class _Box:
     source_height: int
     width: int
     height: int
-    gravity: Gravity | FocalPoint
+    gravity: Gravity | FractionPoint
     enlarge: bool
 
     @property
@@ -76,7 +79,7 @@ class _Box:
 
 
 @lru_cache(maxsize=4096)  # photographs of one camera meet the same presets over and over
-def lay_out(source_width: int, source_height: int, resize: Resize | None) -> Layout:
+def lay_out(source_width: int, source_height: int, resize: Wanted | None) -> Layout:
     """Lay one variant out.
 
     Args:
@@ -167,7 +170,7 @@ def _whole(width: int, height: int) -> Rect:
     return Rect(0, 0, width, height)
 
 
-def _anchor(gravity: Gravity | FocalPoint) -> tuple[Fraction, Fraction]:
+def _anchor(gravity: Gravity | FractionPoint) -> tuple[Fraction, Fraction]:
     if isinstance(gravity, Gravity):
         return _ANCHORS[gravity]
     # By way of its digits: 0.3 means three tenths, not the binary fraction just below.

@@ -121,7 +121,7 @@ class Explainer:
     def _words(self, schema: Schema, field: str) -> str:
         match schema:
             case {"enum": values}:
-                return f"one of {', '.join(values)}"
+                return f"one of {', '.join(map(str, values))}"
             case {"type": "object"}:
                 return f"an object with {', '.join(_fields(schema)) or 'entries'}"
             case {"type": "string", "description": words}:
@@ -132,8 +132,11 @@ class Explainer:
 
     def _range(self, schema: Schema, field: str) -> str:
         low, high = schema.get("minimum"), schema.get("maximum", self._maxima.get(field))
+        if low is None and "exclusiveMinimum" in schema:
+            above = f" above {schema['exclusiveMinimum']}"
+            return above if high is None else f"{above}, up to {high}"
         if low is None:
-            return f" above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else ""
+            return ""
         return f" of at least {low}" if high is None else f" from {low} to {high}"
 
 

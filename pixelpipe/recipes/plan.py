@@ -1,21 +1,28 @@
 """From a source and specs to one decode and its tasks: pure, and the same every time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from pydantic_core import PydanticCustomError
+
 from pixelpipe.errors import ImageTooSmallError
-from pixelpipe.formats.registry import FORMATS, WRITABLE, Format
-from pixelpipe.formats.source import SourceInfo
-from pixelpipe.recipes.geometry import lay_out
+from pixelpipe.formats.registry import Format
+from pixelpipe.formats.source import UNCOUNTED_FRAMES, SourceInfo
+from pixelpipe.recipes.cost import possible_formats
 from pixelpipe.recipes.mistakes import Mistake, invalid_spec
 from pixelpipe.recipes.quadrants import MIN_SIDE_PX
-from pixelpipe.recipes.spec import SizeLimits, Spec
-from pixelpipe.recipes.task import Decode, QuadBlur, Task
+from pixelpipe.recipes.spec import SizeLimits, Spec, expanded
+from pixelpipe.recipes.task import Decode, Kernel, Metadata, Task
+from pixelpipe.recipes.tasks import UNIVERSAL, make_task
 
 _REDUCTIONS = (8, 4, 2)
 _LEFT_TO_RESIZE = (8, 5)  # a ratio of 1.6
-_LOSSLESS_QUALITY = 100
 _WEBP_MAX_SIDE_PX = 16383
+
+# Of the sidecar. Metadata that is longer, such as an extended XMP, is left out.
+_KEPT_BYTES = 1024 * 1024
+_TIMING_BYTES = 1024
+_DELAY_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,84 +38,66 @@ class Plan:
     tasks: tuple[Task, ...]
 
 
-def plan(source: SourceInfo, specs: Sequence[Spec], limits: SizeLimits) -> Plan:
+def plan(
+    source: SourceInfo,
+    specs: Sequence[Spec],
+    limits: SizeLimits,
+    accepted: Collection[Format] = UNIVERSAL,
+) -> Plan:
     """Work out every number that the workers need.
 
     Args:
         source: What the probe found.
         specs: At least one. Those that the client wrote itself come first: pointers count them.
-        limits: How large a variant may become.
+        limits: How large a variant may become, and all frames of an animation together.
+        accepted: What the client can show, for a format that is left open.
 
     Raises:
-        InvalidSpecError: Variants that would be larger than `limits` or their format allow.
+        InvalidSpecError: Variants that would be larger than `limits` or their format allow, or
+            crops that do not lie in the picture.
         ImageTooSmallError: A quad edge-blur of less than 2 pixels a side.
     """
-    tasks = tuple(_task(source, spec) for spec in specs)
-    _check_sizes(tasks, limits)
+    tasks = _tasks(source, specs, limits, accepted)
     _check_quads(tasks)
     decode = _decode(source, tasks)
     return Plan(decode, tuple(_aligned(task, decode.reduction) for task in tasks))
 
 
-def _task(source: SourceInfo, spec: Spec) -> Task:
-    layout = lay_out(source.width, source.height, spec.resize)
-    output = spec.format or _default_format(source)
-    keep_alpha = source.has_alpha and FORMATS[output].holds_alpha
-    default_quality = FORMATS[output].default_quality or _LOSSLESS_QUALITY
-    return Task(
-        name=spec.name,
-        region=layout.region,
-        width=layout.width,
-        height=layout.height,
-        canvas=layout.canvas,
-        grayscale=spec.grayscale,
-        blur_sigma=spec.blur.sigma if spec.blur else 0.0,
-        quad=QuadBlur(spec.quad.band_px, spec.quad.sigma) if spec.quad else None,
-        background=_background(spec.background, keep_alpha=keep_alpha),
-        keep_alpha=keep_alpha,
-        format=output,
-        quality=spec.quality or default_quality,
-        reduced=layout.reduced,
-    )
-
-
-def _default_format(source: SourceInfo) -> Format:
-    if source.format in WRITABLE:
-        return source.format
-    return Format.PNG if source.has_alpha else Format.JPEG
-
-
-def _background(color: str | None, *, keep_alpha: bool) -> tuple[int, int, int, int]:
-    if color is None:
-        return (255, 255, 255, 0 if keep_alpha else 255)
-    digits = color[1:]
-    if len(digits) == len("rgb"):
-        digits = "".join(digit * 2 for digit in digits)
-    red, green, blue = bytes.fromhex(digits)
-    return (red, green, blue, 255)
-
-
-def _check_sizes(tasks: Sequence[Task], limits: SizeLimits) -> None:
-    mistakes = [
-        Mistake(("variants", index), detail)
-        for index, task in enumerate(tasks)
-        if (detail := _too_large(task, limits))
-    ]
+def _tasks(
+    source: SourceInfo, specs: Sequence[Spec], limits: SizeLimits, accepted: Collection[Format]
+) -> tuple[Task, ...]:
+    tasks: list[Task] = []
+    mistakes: list[Mistake] = []
+    for index, spec in enumerate(specs):
+        for each in expanded([spec]):
+            try:
+                task = make_task(source, each, accepted)
+            except PydanticCustomError as error:
+                mistakes.append(Mistake(("variants", index, "crop"), error.message()))
+                break
+            tasks.append(task)
+            if detail := _too_large(task, source, limits):
+                mistakes.append(Mistake(("variants", index), detail))
     if mistakes:
         raise invalid_spec(mistakes)
+    return tuple(tasks)
 
 
-def _too_large(task: Task, limits: SizeLimits) -> str:
+def _too_large(task: Task, source: SourceInfo, limits: SizeLimits) -> str:
     """What is wrong with the task's size; empty where nothing is."""
     width, height = task.output_width, task.output_height
     would_be = f"({task.name!r}) would be {width}x{height} pixels"
     max_side_px = limits.max_side_px
-    if task.format == Format.WEBP:
+    if Format.WEBP in possible_formats(task):
         max_side_px = min(max_side_px, _WEBP_MAX_SIDE_PX)
     if max(width, height) > max_side_px:
         return f"{would_be}; a side may have {max_side_px} in {task.format}"
-    if width * height > limits.max_pixels:
-        return f"{would_be}; {limits.max_pixels} in all are allowed"
+    frames = source.frames if task.animated else 1
+    decoded = source.width * source.height * frames if task.animated else 0
+    if max(width * height * frames, decoded) > limits.max_pixels:
+        count = "uncounted" if frames == UNCOUNTED_FRAMES else frames
+        each = f" in each of {count} frames" if frames > 1 else ""
+        return f"{would_be}{each}; {limits.max_pixels} in all are allowed"
     return ""
 
 
@@ -129,28 +118,48 @@ def _decode(source: SourceInfo, tasks: Sequence[Task]) -> Decode:
         stored_width=_divided_up(source.stored_width, reduction),
         stored_height=_divided_up(source.stored_height, reduction),
     )
+    animated = any(task.animated for task in tasks)
     return Decode(
         format=source.format,
         width=reduced.width,
         height=reduced.height,
-        channels=source.channels,
+        channels=source.animation_channels if animated else source.channels,
         orientation=source.orientation,
         reduction=reduction,
         source_width=source.width,
         source_height=source.height,
+        frames=source.frames if animated else 1,
+        keep_profile=any(task.keep_profile for task in tasks),
+        sidecar_bytes=_sidecar_bytes(source, tasks),
     )
+
+
+def _sidecar_bytes(source: SourceInfo, tasks: Sequence[Task]) -> int:
+    """Room for what the tasks need of the source beside its pixels."""
+    room = 0
+    if any(task.animated for task in tasks):
+        room += _TIMING_BYTES + source.frames * _DELAY_BYTES
+    if any(task.keep_profile or task.metadata is not Metadata.NONE for task in tasks):
+        room += _KEPT_BYTES
+    return room
 
 
 def _reduction(source: SourceInfo, tasks: Sequence[Task]) -> int:
     """The largest that leaves every task enough to resize; only JPEG can decode smaller."""
-    if source.format != Format.JPEG:
+    if source.format != Format.JPEG or not all(map(_may_be_reduced, tasks)):
         return 1
     for reduction in _REDUCTIONS:
         if _stays_in_place(source, reduction) and all(
-            _leaves_enough(task, reduction) for task in tasks
+            _leaves_enough(task, reduction) and _begins_on_a_pixel(task, reduction)
+            for task in tasks
         ):
             return reduction
     return 1
+
+
+def _may_be_reduced(task: Task) -> bool:
+    """Whether the codec's own way to reduce is good enough, and what is needed is known."""
+    return task.kernel is Kernel.FAST and not task.linear and task.trim is None
 
 
 def _stays_in_place(source: SourceInfo, reduction: int) -> bool:
@@ -161,6 +170,12 @@ def _stays_in_place(source: SourceInfo, reduction: int) -> bool:
     """
     sides = (source.stored_width, source.stored_height)
     return source.orientation == 1 or not any(side % reduction for side in sides)
+
+
+def _begins_on_a_pixel(task: Task, reduction: int) -> bool:
+    """Whether a crop can be cut out of the reduced picture, with nothing from around it."""
+    bounds = task.bounds
+    return bounds is None or not (bounds.x % reduction or bounds.y % reduction)
 
 
 def _leaves_enough(task: Task, reduction: int) -> bool:

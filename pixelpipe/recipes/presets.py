@@ -11,7 +11,7 @@ from pixelpipe.errors import UnknownPresetError
 from pixelpipe.formats.registry import Format
 from pixelpipe.recipes.mistakes import Mistake, invalid_spec
 from pixelpipe.recipes.presets_file import PresetEntry, VariantEntry, full_name, read_presets
-from pixelpipe.recipes.spec import Fit, Limits, Spec, Treatment, parse_specs
+from pixelpipe.recipes.spec import Fit, Limits, Spec, Treatment, expanded, parse_specs
 
 
 class PresetVariantView(BaseModel):
@@ -143,7 +143,7 @@ def _check_together(own: Sequence[Spec], bundled: Sequence[Spec], limits: Limits
         for index, spec in enumerate(own)
         if spec.name in taken
     ]
-    total = len(own) + len(bundled)
+    total = sum(1 for _ in expanded([*own, *bundled]))
     if total > limits.max_variants:
         detail = f"must ask for {limits.max_variants} variants at most, not {total}"
         mistakes.append(Mistake((), detail))

@@ -1,187 +1,171 @@
 """What a variant should be, in the words of the API."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    ValidationInfo,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from pixelpipe.formats.registry import WRITABLE, Format
+from pixelpipe.formats.registry import Format
 from pixelpipe.recipes.mistakes import Explainer, Mistake, Path, invalid_spec, rule
+from pixelpipe.recipes.sizing import Fit, Gravity
+from pixelpipe.recipes.spec_fields import (
+    Background,
+    Factor,
+    FocalPoint,
+    Limits,
+    OutputFormat,
+    Share,
+    SizeLimits,
+    Strict,
+    WritableFormat,
+)
+from pixelpipe.recipes.spec_steps import (
+    AvifOptions,
+    Blur,
+    Corners,
+    Crop,
+    Duotone,
+    JpegOptions,
+    JxlOptions,
+    Pad,
+    Pixelate,
+    PngOptions,
+    Quad,
+    Resize,
+    Sharpen,
+    Trim,
+    Watermark,
+    WebpOptions,
+)
+from pixelpipe.recipes.task import Metadata
+
+__all__ = [
+    "FORMAT_MARK",
+    "NAME_PATTERN",
+    "NAME_WORDS",
+    "VARIANT_PATTERN",
+    "Fit",
+    "FocalPoint",
+    "Gravity",
+    "Limits",
+    "Resize",
+    "SizeLimits",
+    "Spec",
+    "Treatment",
+    "expanded",
+    "explain_specs",
+    "parse_specs",
+]
 
 NAME_PATTERN = r"^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"
+# Stands between a variant's name and its format, and in no name.
+FORMAT_MARK = "."
+# Of a variant: with several formats each has its format behind the name.
+VARIANT_PATTERN = NAME_PATTERN.removesuffix("$") + r"(?:\.[a-z]{2,5})?$"
 NAME_WORDS = "1 to 64 of a-z, 0-9, - and _, with a letter or digit at both ends"
 
-DEFAULT_BAND_PX = 24
-DEFAULT_QUAD_SIGMA = 12.0
+
+class Flip(StrEnum):
+    """Which sides change places."""
+
+    HORIZONTAL = "horizontal"
+    VERTICAL = "vertical"
+    BOTH = "both"
 
 
-class SizeLimits(Protocol):
-    """How large a variant may be."""
+class Profile(StrEnum):
+    """Whose colours a variant has."""
 
-    @property
-    def max_side_px(self) -> int:
-        """Longest side."""
-
-    @property
-    def max_pixels(self) -> int:
-        """Most pixels."""
+    SRGB = "srgb"
+    KEEP = "keep"
 
 
-class Limits(SizeLimits, Protocol):
-    """How much may be asked for; the settings have these."""
+class Animation(StrEnum):
+    """What becomes of an animated source."""
 
-    @property
-    def max_variants(self) -> int:
-        """Most variants that one job may ask for."""
-
-
-class Fit(StrEnum):
-    """How a picture meets a box of another shape; the words mean what they mean in sharp."""
-
-    COVER = "cover"
-    CONTAIN = "contain"
-    FILL = "fill"
-    INSIDE = "inside"
-    OUTSIDE = "outside"
+    FIRST = "first"
+    KEEP = "keep"
 
 
-class Gravity(StrEnum):
-    """The side or corner that is kept by a crop, and sought by a picture on a canvas."""
-
-    CENTER = "center"
-    NORTH = "north"
-    NORTHEAST = "northeast"
-    EAST = "east"
-    SOUTHEAST = "southeast"
-    SOUTH = "south"
-    SOUTHWEST = "southwest"
-    WEST = "west"
-    NORTHWEST = "northwest"
+def _each_once(formats: tuple[Format, ...]) -> tuple[Format, ...]:
+    if not 0 < len(set(formats)) == len(formats):
+        raise rule("must name one or more formats, each once")
+    return formats
 
 
-def _within_max_side(side_px: int, info: ValidationInfo) -> int:
-    limits: Limits | None = info.context
-    if limits is not None and side_px > limits.max_side_px:
-        raise ValueError(side_px)
-    return side_px
+Formats = Annotated[tuple[WritableFormat, ...], Field(strict=False), AfterValidator(_each_once)]
 
 
-def _writable(value: Format) -> Format:
-    if value not in WRITABLE:
-        raise ValueError(value)
-    return value
-
-
-def _gravity_tag(value: object) -> str:
-    return "focal point" if isinstance(value, dict | FocalPoint) else "gravity"
-
-
-class _Strict(BaseModel):
-    """Numbers are numbers, and no field is unknown."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class FocalPoint(_Strict):
-    """A point of the upright picture; 0, 0 is its upper left corner and 1, 1 its lower right."""
-
-    x: Annotated[float, Field(ge=0, le=1)]
-    y: Annotated[float, Field(ge=0, le=1)]
-
-
-SidePx = Annotated[int, Field(ge=1), AfterValidator(_within_max_side)]
-Sigma = Annotated[float, Field(ge=0.3, le=250)]
-QuadSigma = Annotated[float, Field(ge=0.3, le=100)]
-GravityOrPoint = Annotated[
-    Annotated[Gravity, Field(strict=False), Tag("gravity")]
-    | Annotated[FocalPoint, Tag("focal point")],
-    Discriminator(_gravity_tag),
-]
-OutputFormat = Annotated[
-    Format,
-    Field(strict=False),
-    AfterValidator(_writable),
-    WithJsonSchema({"type": "string", "enum": [str(f) for f in WRITABLE]}),
-]
-Color = Annotated[
-    str,
-    Field(
-        pattern="^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})$",
-        description="a colour written #rgb or #rrggbb",
-    ),
-]
-
-
-class Resize(_Strict):
-    """The size; one side alone keeps the picture's ratio."""
-
-    width: SidePx | None = Field(default=None, description="Width in pixels.")
-    height: SidePx | None = Field(default=None, description="Height in pixels.")
-    fit: Annotated[Fit, Field(strict=False)] = Field(
-        default=Fit.COVER, description="How the picture meets a box of another shape."
-    )
-    gravity: GravityOrPoint = Field(
-        default=Gravity.CENTER,
-        description="What stays in sight, or where on its canvas the picture lies.",
-    )
-    enlarge: bool = Field(default=False, description="Whether a small source may be enlarged.")
-
-    @model_validator(mode="after")
-    def _has_a_side(self) -> Self:
-        if self.width is None and self.height is None:
-            raise rule("needs a width, a height or both")
-        return self
-
-
-class Blur(_Strict):
-    """A Gaussian blur."""
-
-    sigma: Sigma = Field(description="Standard deviation in output pixels.")
-
-
-class Quad(_Strict):
-    """The quad edge-blur: four parts, each blurred along its inner cut edges."""
-
-    band_px: Annotated[int, Field(ge=1)] = Field(
-        default=DEFAULT_BAND_PX, description="Breadth of the blurred band in output pixels."
-    )
-    sigma: QuadSigma = Field(
-        default=DEFAULT_QUAD_SIGMA, description="Standard deviation in output pixels."
-    )
-
-
-class Treatment(_Strict):
+class Treatment(Strict):
     """What is done to the picture: a spec without its name."""
 
+    rotate: Literal[0, 90, 180, 270] = Field(
+        default=0, description="Degrees clockwise; before all else."
+    )
+    flip: Annotated[Flip, Field(strict=False)] | None = Field(
+        default=None, description="Sides that change places, after `rotate`."
+    )
+    crop: Crop | None = Field(default=None, description="The part that is used.")
+    trim: Trim | None = Field(default=None, description="Cut a border of one colour off.")
     resize: Resize | None = Field(default=None, description="The size; absent, that of the source.")
-    blur: Blur | None = Field(default=None, description="Gaussian blur.")
+    pad: Pad | None = Field(default=None, description="Add a margin in the background's colour.")
+    brightness: Factor = Field(default=1.0, description="Factor of all levels.")
+    contrast: Factor = Field(default=1.0, description="Factor of the distance to mid-gray.")
+    saturation: Factor = Field(default=1.0, description="Factor of the distance to gray.")
+    sepia: Share = Field(default=0.0, description="How far it looks like an old print.")
+    duotone: Duotone | None = Field(default=None, description="Two colours in the place of all.")
     grayscale: bool = Field(default=False, description="Whether to drop colour.")
+    sharpen: Sharpen | None = Field(default=None, description="Unsharp mask.")
+    blur: Blur | None = Field(default=None, description="Gaussian blur.")
+    pixelate: Pixelate | None = Field(default=None, description="Squares of one colour.")
     quad: Quad | None = Field(default=None, description="Quad edge-blur.")
+    watermark: Watermark | None = Field(default=None, description="A picture laid on top.")
+    corners: Corners | None = Field(default=None, description="Round corners.")
+    background: Background | None = Field(
+        default=None,
+        description="Pads a canvas, and lies under what loses its alpha; absent, white, and "
+        "transparent on a canvas that keeps alpha; `blurred` pads with the picture itself.",
+    )
     format: OutputFormat | None = Field(
         default=None,
         description="Output format; absent, that of the source where it can be written, else PNG "
-        "with alpha and JPEG without.",
+        "with alpha and JPEG without; `auto` by content and the client's Accept.",
+    )
+    formats: Formats | None = Field(
+        default=None, description="Several formats: one variant each, named NAME.FORMAT."
     )
     quality: Annotated[int, Field(ge=1, le=100)] | None = Field(
         default=None, description="Quality of a lossy format; absent, that format's default."
     )
-    background: Color | None = Field(
-        default=None,
-        description="Pads a canvas, and lies under what loses its alpha; absent, white, and "
-        "transparent on a canvas that keeps alpha.",
+    max_bytes: Annotated[int, Field(ge=100)] | None = Field(
+        default=None, description="The quality is lowered until the file is no larger."
     )
+    jpeg: JpegOptions = Field(default=JpegOptions(), description="For JPEG.")
+    png: PngOptions = Field(default=PngOptions(), description="For PNG.")
+    webp: WebpOptions = Field(default=WebpOptions(), description="For WebP.")
+    avif: AvifOptions = Field(default=AvifOptions(), description="For AVIF.")
+    jxl: JxlOptions = Field(default=JxlOptions(), description="For JPEG XL.")
+    metadata: Annotated[Metadata, Field(strict=False)] = Field(
+        default=Metadata.NONE, description="What of the source's metadata is kept."
+    )
+    profile: Annotated[Profile, Field(strict=False)] = Field(
+        default=Profile.SRGB,
+        description="`keep` leaves colours, and their profile, as they are in the source.",
+    )
+    animation: Annotated[Animation, Field(strict=False)] = Field(
+        default=Animation.FIRST,
+        description="`keep` makes all frames, where the output format can.",
+    )
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.format is not None and self.formats is not None:
+            raise rule("must have either format or formats")
+        resize = self.resize
+        if self.trim and resize and resize.enlarge and resize.leaves_a_side_open:
+            raise rule("with trim and enlarge needs width and height, and a fit but outside")
+        return self
 
 
 class Spec(Treatment):
@@ -214,9 +198,24 @@ def parse_specs(raw: object, *, limits: Limits, at: Path = ("variants",)) -> tup
             specs.append(Spec.model_validate(item, context=limits))
         except ValidationError as error:
             mistakes += explainer.mistakes(error, (*at, index))
+    total = sum(1 for _ in expanded(specs))
+    if total > limits.max_variants:
+        detail = f"must make {limits.max_variants} variants at most, not {total}"
+        mistakes.append(Mistake(at, detail))
     if mistakes:
         raise invalid_spec(mistakes)
     return tuple(specs)
+
+
+def expanded(specs: Iterable[Spec]) -> Iterable[Spec]:
+    """One spec for each variant: of one with several formats, one each, named NAME.FORMAT."""
+    for spec in specs:
+        if spec.formats is None:
+            yield spec
+            continue
+        for each in spec.formats:
+            own = {"name": f"{spec.name}{FORMAT_MARK}{each}", "format": each, "formats": None}
+            yield spec.model_copy(update=own)
 
 
 def explain_specs(limits: Limits) -> Explainer:

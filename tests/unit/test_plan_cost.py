@@ -3,6 +3,7 @@
 import io
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -14,8 +15,10 @@ from pixelpipe.recipes.cost import cost_ms, encoded_bound_bytes, expected_bytes
 from pixelpipe.recipes.plan import Plan, plan
 from pixelpipe.recipes.spec import parse_specs
 from pixelpipe.recipes.task import Canvas, QuadBlur, Task
+from tests.tasks import make_decode
 
 LIMITS = Settings.model_construct()
+GRAY, COLOR = make_decode(channels=1), make_decode()
 
 
 def planned(**spec: object) -> Plan:
@@ -80,11 +83,16 @@ def test_noise_stays_under_the_bound(
     output: Format, mode: str, quality: int, width: int, height: int
 ) -> None:
     encoded = io.BytesIO()
-    options = {"subsampling": 0} if output is Format.JPEG else {}
+    options: dict[Format, dict[str, Any]] = {
+        Format.JPEG: {"subsampling": 0},
+        Format.JXL: {"lossless": quality == 100},
+    }
     image = noise(mode, width, height)
-    image.save(encoded, str(output), quality=quality, speed=10, method=0, **options)
+    image.save(encoded, str(output), quality=quality, speed=10, method=0, **options.get(output, {}))
     channels = len(image.getbands())
-    bound = encoded_bound_bytes(task(width, height, output, quality), channels)
+    bound = encoded_bound_bytes(
+        task(width, height, output, quality), make_decode(channels=channels)
+    )
     assert len(encoded.getbuffer()) <= bound
 
 
@@ -92,21 +100,25 @@ def test_the_bound_without_its_margin_holds_for_noise_of_many_pixels() -> None:
     encoded = io.BytesIO()
     noise("L", 400, 400).save(encoded, "jpeg", quality=100)
     size, raw = len(encoded.getbuffer()), 400 * 400
-    assert raw * 5 // 4 + 16384 < size <= encoded_bound_bytes(task(400, 400, Format.JPEG, 100), 1)
+    assert (
+        raw * 5 // 4 + 16384 < size <= encoded_bound_bytes(task(400, 400, Format.JPEG, 100), GRAY)
+    )
 
 
 def test_the_bound_is_a_quarter_over_the_pixels_at_usual_quality() -> None:
-    assert encoded_bound_bytes(task(800, 600, Format.JPEG, 80), 3) == 800 * 600 * 15 // 4 + 16384
+    assert (
+        encoded_bound_bytes(task(800, 600, Format.JPEG, 80), COLOR) == 800 * 600 * 15 // 4 + 16384
+    )
 
 
 def test_a_canvas_brings_colour_to_a_gray_picture() -> None:
     gray = task(80, 80, Format.WEBP, 80)
     padded = replace(gray, canvas=Canvas(80, 160, 0, 40))
-    assert encoded_bound_bytes(padded, 1) == 80 * 160 * 15 // 4 + 16384
+    assert encoded_bound_bytes(padded, GRAY) == 80 * 160 * 15 // 4 + 16384
 
 
 @pytest.mark.parametrize("output", WRITABLE)
 @pytest.mark.parametrize("quality", [60, 80, 95])
 def test_a_picture_is_expected_to_stay_under_its_bound(output: Format, quality: int) -> None:
     wanted = replace(task(1080, 1350, output, quality), quad=QuadBlur(24, 12))
-    assert expected_bytes(wanted) <= encoded_bound_bytes(wanted, 3)
+    assert expected_bytes(wanted, COLOR) <= encoded_bound_bytes(wanted, COLOR)

@@ -163,6 +163,14 @@ def test_presets_and_own_variants_are_counted_together(presets: Presets) -> None
         presets.choose("effects", [{"name": "mine"}], few)
 
 
+def test_several_formats_are_counted_beside_presets(presets: Presets) -> None:
+    limits = LIMITS.model_copy(update={"max_variants": 4})
+    own = {"name": "own", "formats": ["jpeg", "webp"]}
+    assert len(presets.choose("effects", {"name": "own"}, limits)) == 4
+    with pytest.raises(InvalidSpecError, match="4 variants at most, not 5"):
+        presets.choose("effects", own, limits)
+
+
 def test_the_listing_is_json_and_says_where_each_size_is_from(presets: Presets) -> None:
     listing = json.loads(json.dumps(presets.listing()))
     by_name = {preset["name"]: preset for preset in listing}

@@ -6,10 +6,10 @@ import pytest
 
 from pixelpipe.recipes.presets import Presets, load_presets
 from pixelpipe.recipes.presets_file import PresetFileError
-from pixelpipe.recipes.spec import Resize, Spec
+from pixelpipe.recipes.spec import Resize, Spec, Treatment
 
 KEYS = "description, source, checked, variants, includes"
-TREATMENT = "resize, blur, grayscale, quad, format, quality, background, source, note"
+TREATMENT = ", ".join([*Treatment.model_fields, "source", "note"])
 NAME_WORDS = "1 to 64 of a-z, 0-9, - and _, with a letter or digit at both ends"
 
 

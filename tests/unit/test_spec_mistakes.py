@@ -7,10 +7,13 @@ import pytest
 
 from pixelpipe.config import Settings
 from pixelpipe.errors import InvalidSpecError
+from pixelpipe.formats.registry import WRITABLE
 from pixelpipe.recipes.spec import parse_specs
 
 LIMITS = Settings.model_construct(max_side_px=5000, max_variants=3)
 GRAVITIES = "center, north, northeast, east, southeast, south, southwest, west, northwest"
+GRAVITIES += ", attention, entropy"
+OUTPUTS = ", ".join(WRITABLE)
 NAME_WORDS = "1 to 64 of a-z, 0-9, - and _, with a letter or digit at both ends"
 
 
@@ -46,7 +49,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (
         {"resize": []},
         "resize",
-        "an object with width, height, fit, gravity, enlarge, not a list",
+        "an object with width, height, fit, gravity, enlarge, kernel, linear, not a list",
     ),
     ({"blur": {"sigma": 0.29}}, "blur/sigma", "a number from 0.3 to 250, not 0.29"),
     ({"blur": {"sigma": 251}}, "blur/sigma", "a number from 0.3 to 250, not 251"),
@@ -55,10 +58,35 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ({"grayscale": "yes"}, "grayscale", 'true or false, not "yes"'),
     ({"quad": {"band_px": 0}}, "quad/band_px", "a whole number of at least 1, not 0"),
     ({"quad": {"sigma": 101}}, "quad/sigma", "a number from 0.3 to 100, not 101"),
-    ({"format": "gif"}, "format", 'one of jpeg, png, webp, avif, not "gif"'),
-    ({"format": "jpg"}, "format", 'one of jpeg, png, webp, avif, not "jpg"'),
+    ({"format": "gif"}, "format", f'one of {OUTPUTS}, auto, not "gif"'),
+    ({"format": "jpg"}, "format", f'one of {OUTPUTS}, auto, not "jpg"'),
     ({"quality": 101}, "quality", "a whole number from 1 to 100, not 101"),
-    ({"background": "#1234"}, "background", 'a colour written #rgb or #rrggbb, not "#1234"'),
+    (
+        {"background": "#1234"},
+        "background",
+        'a colour written #rgb or #rrggbb, or blurred, not "#1234"',
+    ),
+    (
+        {"duotone": {"shadow": "black", "highlight": "#fff"}},
+        "duotone/shadow",
+        'a colour written #rgb or #rrggbb, not "black"',
+    ),
+    (
+        {"watermark": {"image": 1}},
+        "watermark/image",
+        "a data URL in base64 of a PNG, WebP, JPEG or AVIF of up to 98304 bytes, not 1",
+    ),
+    ({"rotate": 45}, "rotate", "one of 0, 90, 180, 270, not 45"),
+    ({"flip": "up"}, "flip", 'one of horizontal, vertical, both, not "up"'),
+    ({"crop": {"width": 0, "height": 1}}, "crop/width", "a whole number from 1 to 5000, not 0"),
+    ({"trim": {"threshold": 255}}, "trim/threshold", "a whole number from 0 to 254, not 255"),
+    ({"pad": {"top": -1}}, "pad/top", "a whole number from 0 to 10000, not -1"),
+    ({"brightness": -1}, "brightness", "a number from 0 to 10, not -1"),
+    ({"sepia": 2}, "sepia", "a number from 0 to 1, not 2"),
+    ({"sharpen": {"amount": 0}}, "sharpen/amount", "a number above 0, up to 10, not 0"),
+    ({"formats": ["gif"]}, "formats/0", f'one of {OUTPUTS}, not "gif"'),
+    ({"jpeg": {"subsampling": "411"}}, "jpeg/subsampling", 'one of 420, 422, 444, not "411"'),
+    ({"metadata": "gps"}, "metadata", 'one of none, copyright, all, not "gps"'),
 ]
 
 
