@@ -5,9 +5,12 @@ from typing import Protocol
 from pixelpipe.engine.attempts import Cause
 from pixelpipe.engine.handle import WorkerHandle
 from pixelpipe.engine.protocol import Batch
-from pixelpipe.engine.replies import Decoded, FailedReply, MadeReply
+from pixelpipe.engine.replies import Decoded, FailedReply, MadeReply, ProtocolFaultError
 from pixelpipe.engine.work import Encoded, Work
 from pixelpipe.errors import PixelPipeError
+from pixelpipe.recipes.cost import possible_formats
+from pixelpipe.recipes.facts import Facts
+from pixelpipe.recipes.task import Decode, Task
 
 
 class Owner(Protocol):
@@ -80,10 +83,17 @@ class RunningBatch:
         self._owner.pixels_ready(self.work)
 
     def made(self, step: int, reply: MadeReply, inline: memoryview) -> None:
-        """Hand the variant on."""
+        """Hand the variant on.
+
+        Raises:
+            ProtocolFaultError: It cannot be what was asked for.
+        """
         index = self._tasks[step]
+        facts = reply.facts.facts()
+        if not _is_possible(facts, self.work.order.plan.tasks[index], self.batch.decode):
+            raise ProtocolFaultError("facts of another variant")
         content = inline or self.work.output_view(index, reply.size)
-        encoded = Encoded(content, reply.sha256, reply.process_ms, reply.encode_ms)
+        encoded = Encoded(content, reply.sha256, reply.process_ms, reply.encode_ms, facts)
         self._owner.deliver(self, index, encoded)
 
     def failed(self, step: int | None, reply: FailedReply) -> None:
@@ -107,3 +117,13 @@ class RunningBatch:
             self.work.requeue(self._tasks[step + 1 :])
             self._owner.task_lost(self.work, self._tasks[step], cause)
         self._owner.batch_over(self.work)
+
+
+def _is_possible(facts: Facts, task: Task, decode: Decode) -> bool:
+    """Whether a worker that did as it was told can say so."""
+    most = (task.output_width, task.output_height)
+    fits = facts.width <= most[0] and facts.height <= most[1]
+    if task.trim is None:
+        fits = (facts.width, facts.height) == most
+    frames = decode.frames if task.animated else 1
+    return fits and facts.frames == frames and facts.format in possible_formats(task)

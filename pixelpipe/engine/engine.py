@@ -29,15 +29,26 @@ from pixelpipe.errors import (
     FrameLimitError,
     ImageTooSmallError,
     InternalError,
+    MaxBytesUnreachableError,
     PixelPipeError,
     ShuttingDownError,
+    UnsupportedFormatError,
     WorkerLostError,
     WrongDigestError,
 )
 from pixelpipe.recipes.plan import Plan
 
 _log = structlog.get_logger(__name__)
-_TOLD = {error.slug: error for error in (DamagedImageError, FrameLimitError, ImageTooSmallError)}
+_TOLD = {
+    error.slug: error
+    for error in (
+        DamagedImageError,
+        FrameLimitError,
+        ImageTooSmallError,
+        MaxBytesUnreachableError,
+        UnsupportedFormatError,
+    )
+}
 _UPLOADS_SHARE = 4
 
 

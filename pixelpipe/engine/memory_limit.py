@@ -13,6 +13,7 @@ from pixelpipe.engine.confinement import Confinement
 from pixelpipe.engine.pages import MIB
 from pixelpipe.engine.protocol import Batch
 from pixelpipe.formats.registry import Format
+from pixelpipe.recipes.cost import possible_formats
 from pixelpipe.recipes.task import Decode, Task
 
 # Bytes by pixel: about one and a half times the worst that was measured of each at 50 MP, at any
@@ -25,10 +26,16 @@ _DECODE = {
     Format.GIF: 24,
     Format.TIFF: 32,
     Format.BMP: 16,
+    Format.HEIC: 40,
+    Format.JXL: 96,
 }
-_ENCODE = {Format.JPEG: 12, Format.PNG: 16, Format.WEBP: 48, Format.AVIF: 72}
+_ENCODE = {Format.JPEG: 24, Format.PNG: 32, Format.WEBP: 68, Format.AVIF: 72, Format.JXL: 80}
+# Of one frame; what is kept of all of them, and of the file, comes on top.
+_ENCODE_MOVING = {Format.PNG: 32, Format.WEBP: 68, Format.AVIF: 200}
+_KEPT_OF_FRAMES = 16
 _STEPS_BY_DECODED = 12
 _STEPS_BY_OUTPUT = 16
+_COPY = 4
 
 # For all that does not grow with the picture, and what jobs before it left in pieces.
 _ALWAYS_BYTES = 256 * MIB
@@ -53,7 +60,10 @@ def batch_bytes(batch: Batch) -> int:
 
 def most_bytes(confinement: Confinement) -> int:
     """The most that any batch may need."""
-    steps = _STEPS_BY_DECODED + _STEPS_BY_OUTPUT + max(_ENCODE.values())
+    # An animation has two frames or more.
+    moving = max(_ENCODE_MOVING.values()) // 2 + _KEPT_OF_FRAMES
+    encode = max(*_ENCODE.values(), moving)
+    steps = _STEPS_BY_DECODED + _STEPS_BY_OUTPUT + encode + _COPY
     pixels = int(confinement.max_pixels * _BORDERS_SHARE)
     return (
         _ALWAYS_BYTES
@@ -70,9 +80,15 @@ def decode_bytes(decode: Decode) -> int:
 def task_bytes(task: Task, decode: Decode) -> int:
     """The most that a variant may need."""
     output_px = _bordered_px(task.output_width, task.output_height)
-    return _bordered_px(decode.width, decode.height) * _STEPS_BY_DECODED + output_px * (
-        _STEPS_BY_OUTPUT + _ENCODE[task.format]
-    )
+    decoded_px = _bordered_px(decode.width, decode.height)
+    table = _ENCODE_MOVING if task.animated else _ENCODE
+    encode = max(table[each] for each in possible_formats(task))
+    need = decoded_px * _STEPS_BY_DECODED + output_px * (_STEPS_BY_OUTPUT + encode)
+    if task.animated:
+        need += output_px * decode.frames * _KEPT_OF_FRAMES
+    if decode.keep_profile:
+        need += decode.pixels_bytes  # what does not keep it works on a copy
+    return need
 
 
 class MemoryLimit:

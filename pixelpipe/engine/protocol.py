@@ -8,11 +8,14 @@ gets is in `replies`.
 import json
 import socket
 import struct
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
-from pixelpipe.formats.registry import Format
-from pixelpipe.recipes.task import Canvas, Decode, QuadBlur, Rect, Task
+from pixelpipe.recipes.task import Decode, Task
 
 MAX_REPLY_BYTES = 16 * 1024
 MEMORY_EXIT = 77
@@ -76,35 +79,41 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), default=_fields)
 
 def decode_batch(message: dict[str, Any]) -> Batch:
     """The batch of a frame's JSON; it comes from the server and is trusted."""
-    decode = dict(message["decode"])
-    return Batch(
-        job=message["job"],
-        decode=Decode(**decode | {"format": Format(decode["format"])}),
-        pixels=Span(**message["pixels"]),
-        decode_ticket=message["decode_ticket"],
-        source=Span(**message["source"]) if message["source"] else None,
-        source_bytes=message["source_bytes"],
-        steps=tuple(_step(step) for step in message["steps"]),
-    )
+    batch: Batch = _reader(Batch)(message)
+    return batch
 
 
-def _step(step: dict[str, Any]) -> MakeStep:
-    output = step["output"]
-    return MakeStep(step["ticket"], _task(step["task"]), Span(**output) if output else None)
+@cache
+def _reader(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - any type that a message has
+    """What turns JSON into a value of `kind`, as its annotations say."""
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = get_type_hints(kind)
+        readers = {field.name: _reader(hints[field.name]) for field in fields(kind)}
+        return lambda value: kind(**{name: read(value[name]) for name, read in readers.items()})
+    if isinstance(kind, UnionType):
+        choices = {_shape(choice): _reader(choice) for choice in get_args(kind)}
+        return lambda value: choices[_shape_of(value)](value)
+    if get_origin(kind) is tuple:
+        read = _reader(get_args(kind)[0])
+        return lambda value: tuple(map(read, value))
+    return kind if isinstance(kind, type) and issubclass(kind, Enum) else _as_it_is
 
 
-def _task(fields: dict[str, Any]) -> Task:
-    red, green, blue, alpha = fields["background"]
-    return Task(
-        **fields
-        | {
-            "region": Rect(**fields["region"]),
-            "canvas": Canvas(**fields["canvas"]) if fields["canvas"] else None,
-            "quad": QuadBlur(**fields["quad"]) if fields["quad"] else None,
-            "background": (red, green, blue, alpha),
-            "format": Format(fields["format"]),
-        }
-    )
+def _shape(kind: Any) -> type:  # noqa: ANN401 - as above
+    """How JSON shows values of `kind`, as far as the members of a union differ."""
+    if kind is None or kind is NoneType:
+        return NoneType
+    return dict if isinstance(kind, type) and is_dataclass(kind) else object
+
+
+def _shape_of(value: object) -> type:
+    if value is None:
+        return NoneType
+    return dict if isinstance(value, dict) else object
+
+
+def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - as above
+    return value
 
 
 def read_frame(channel: socket.socket) -> dict[str, Any] | None:

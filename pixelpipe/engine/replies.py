@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from pixelpipe.engine.protocol import LENGTH, MAX_REPLY_BYTES
+from pixelpipe.formats.registry import Format
+from pixelpipe.recipes.facts import Facts
 
 Ticket = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0, le=2**48)]
@@ -35,6 +37,44 @@ class Decoded(_Reply):
     decode_ms: Milliseconds
 
 
+Side = Annotated[int, Field(ge=1, le=2**20)]
+Color = Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
+_BASE83 = r"^[0-9A-Za-z#$%*+,\-.:;=?@\[\]^_{|}~]*$"
+_BASE64 = "^[0-9A-Za-z+/]*={0,2}$"
+
+
+class FactsReply(BaseModel):
+    """What a worker says of a finished variant; see `Facts`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    width: Side
+    height: Side
+    format: Annotated[Format, Field(strict=False)]
+    quality: Annotated[int, Field(ge=1, le=100)] | None
+    reduced: bool
+    frames: Annotated[int, Field(ge=1, le=2**20)]
+    dominant: Color
+    palette: Annotated[list[Color], Field(max_length=5)]
+    blurhash: Annotated[str, Field(max_length=200, pattern=_BASE83)]
+    thumbhash: Annotated[str, Field(max_length=200, pattern=_BASE64)]
+
+    def facts(self) -> Facts:
+        """As the rest of the program has them."""
+        return Facts(
+            width=self.width,
+            height=self.height,
+            format=self.format,
+            quality=self.quality,
+            reduced=self.reduced,
+            frames=self.frames,
+            dominant=self.dominant,
+            palette=tuple(self.palette),
+            blurhash=self.blurhash,
+            thumbhash=self.thumbhash,
+        )
+
+
 class MadeReply(_Reply):
     """A variant is encoded: in its output span, or in the `inline` bytes behind the frame."""
 
@@ -44,13 +84,21 @@ class MadeReply(_Reply):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     process_ms: Milliseconds
     encode_ms: Milliseconds
+    facts: FactsReply
 
 
 class FailedReply(_Reply):
     """The step ended with an error of the source or of the program; the worker is well."""
 
     outcome: Literal["failed"]
-    slug: Literal["damaged-image", "frame-limit", "image-too-small", "internal"]
+    slug: Literal[
+        "damaged-image",
+        "frame-limit",
+        "image-too-small",
+        "internal",
+        "max-bytes-unreachable",
+        "unsupported-format",
+    ]
     detail: Annotated[str, Field(max_length=8000)]
 
 

@@ -11,11 +11,9 @@ from pixelpipe.engine.attempts import Attempts
 from pixelpipe.engine.pages import page_aligned
 from pixelpipe.engine.protocol import Span
 from pixelpipe.errors import ExceedsMemoryError, PixelPipeError
-from pixelpipe.recipes.cost import cost_ms, encoded_bound_bytes, expected_bytes
+from pixelpipe.recipes.cost import cost_ms, decode_ms, encoded_bound_bytes, expected_bytes
+from pixelpipe.recipes.facts import Facts
 from pixelpipe.recipes.plan import Plan
-
-# As of a JPEG that is decoded whole; measured as the rates of the tasks were.
-_DECODE_MS_PER_MP = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +23,14 @@ class Encoded:
     Attributes:
         content: The encoded bytes; gone once `Sink.task_made` returns.
         sha256: Their digest, computed by the worker.
+        facts: What it tells of itself.
     """
 
     content: memoryview
     sha256: str
     process_ms: float
     encode_ms: float
+    facts: Facts
 
 
 class Sink(Protocol):
@@ -193,23 +193,21 @@ class Work:
 
     def __post_init__(self) -> None:
         self.source_gone = self.source is None
-        tasks, channels = self.order.plan.tasks, self.order.plan.decode.channels
+        tasks, decode = self.order.plan.tasks, self.order.plan.decode
         self.decode_attempts = replace(self.order.decode_attempts)
         accounts = self.order.attempts or (Attempts(),) * len(tasks)
         self.attempts = [replace(account) for account in accounts]
-        self.costs_ms = [cost_ms(task, self.order.plan.decode) for task in tasks]
-        self.inline_limit = max(encoded_bound_bytes(task, channels) for task in tasks)
+        self.costs_ms = [cost_ms(task, decode) for task in tasks]
+        self.inline_limit = max(encoded_bound_bytes(task, decode) for task in tasks)
         self.unsettled = set(range(len(tasks)))
-        self._slots = _laid_out(expected_bytes(task) for task in tasks)
+        self._slots = _laid_out(expected_bytes(task, decode) for task in tasks)
         self.pending = []
         self.requeue(self.unsettled)
 
     @property
     def cost_ms(self) -> float:
         """What the whole job is expected to cost; above 0."""
-        decode = self.order.plan.decode
-        decode_mp = decode.source_width * decode.source_height / 1_000_000
-        return decode_mp * _DECODE_MS_PER_MP + sum(self.costs_ms)
+        return decode_ms(self.order.plan.decode) + sum(self.costs_ms)
 
     @property
     def pending_ms(self) -> float:

@@ -36,7 +36,8 @@ from pixelpipe.engine.protocol import (
 from pixelpipe.errors import PixelPipeError
 from pixelpipe.imaging import pipeline, warming
 from pixelpipe.imaging.decode import decode
-from pixelpipe.imaging.picture import Picture
+from pixelpipe.imaging.source import Source, frames_of, sidecar_of
+from pixelpipe.recipes.facts import Facts
 
 _TRACE_CHARS = 1500
 
@@ -53,7 +54,7 @@ class Worker:
         self.confinement = confinement
         self._memory = MemoryLimit(confinement)
         self._job = 0
-        self._picture: Picture | None = None
+        self._source: Source | None = None
 
     def run(self) -> None:
         """Work until the channel closes."""
@@ -69,23 +70,25 @@ class Worker:
         assert batch.source is not None, "a decode has a source"
         source = self.bytes_at(batch.source)[: batch.source_bytes]
         began = time.perf_counter()
+        target = self.pixels(batch)
         decode(
             source,
             batch.decode,
-            self.pixels(batch),
+            frames_of(target, batch.decode),
             # Told at once, not with the result: a worker that dies inside the codec has called it.
             before_codec=lambda: self.reply(ticket, "codec-called", decodes=1),
             max_frames=self.confinement.max_frames,
+            sidecar=sidecar_of(target, batch.decode),
         )
         self.reply(ticket, "decoded", decode_ms=_ms_since(began))
 
-    def make(self, picture: Picture, step: MakeStep) -> None:
+    def make(self, made_from: Source, step: MakeStep) -> None:
         """Make one variant and hand its bytes over.
 
         Raises:
             PixelPipeError: The task cannot be done.
         """
-        made = pipeline.make(picture, step.task)
+        made = pipeline.make(made_from, step.task)
         # For a type checker on Python 3.11 an array is no buffer.
         content = memoryview(cast("bytes", made.content))
         size = len(content)
@@ -100,19 +103,18 @@ class Worker:
             sha256=hashlib.sha256(content).hexdigest(),
             process_ms=made.process_ms,
             encode_ms=made.encode_ms,
+            facts=made.facts,
         )
         if not fits:
             self.channel.sendall(content)
 
-    def reply(self, ticket: int, outcome: str, **fields: float | str) -> None:
+    def reply(self, ticket: int, outcome: str, **fields: float | str | Facts) -> None:
         """Tell the server about a step."""
         self.channel.sendall(frame({"ticket": ticket, "outcome": outcome, **fields}))
 
     def pixels(self, batch: Batch) -> NDArray[np.uint8]:
-        """The job's pixels, a view into the arena: (height, width) or (height, width, channels)."""
-        plan = batch.decode
-        shape = (plan.height, plan.width, plan.channels)[: 2 if plan.channels == 1 else 3]
-        return self.bytes_at(batch.pixels)[: plan.pixels_bytes].reshape(shape)
+        """The job's pixels and the sidecar behind them, a 1-D view into the arena."""
+        return self.bytes_at(batch.pixels)[: batch.decode.pixels_bytes]
 
     def bytes_at(self, span: Span) -> NDArray[np.uint8]:
         """A view into the arena, 1-D uint8."""
@@ -120,17 +122,17 @@ class Worker:
 
     def _batch(self, batch: Batch) -> None:
         if batch.job != self._job:
-            self._picture, self._job = None, batch.job
+            self._source, self._job = None, batch.job
         self._memory.allow(batch_bytes(batch))
         if batch.decode_ticket is not None and not self._decoded(batch, batch.decode_ticket):
             return
         self.window.grant({_key(batch.pixels): pages.READ} | _outputs(batch))
-        if self._picture is None:
+        if self._source is None:
             pixels = self.pixels(batch)
             pixels.flags.writeable = False
-            self._picture = Picture(pixels, batch.decode)
+            self._source = Source(pixels, batch.decode)
         for step in batch.steps:
-            self._attempt(step.ticket, partial(self.make, self._picture, step))
+            self._attempt(step.ticket, partial(self.make, self._source, step))
 
     def _decoded(self, batch: Batch, ticket: int) -> bool:
         assert batch.source is not None, "a decode has a source"

@@ -1,15 +1,62 @@
-"""One variant: the steps, in their order, from the picture's pixels to a file."""
+"""One variant: its steps, in their order, from the picture's pixels to a file."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from time import perf_counter
 
-from pixelpipe.imaging import alpha, canvas, effects, quad
-from pixelpipe.imaging import resize as resizing
-from pixelpipe.imaging.encode import Encoded, encode
+from pixelpipe.formats.registry import FORMATS, Format
+from pixelpipe.imaging import steps
+from pixelpipe.imaging.alpha import flatten
+from pixelpipe.imaging.animation import Timing, encode_animation
+from pixelpipe.imaging.attachments import Attachments, attachments
+from pixelpipe.imaging.encode import Encoded, File, encode
+from pixelpipe.imaging.encoders.fitting import fit
+from pixelpipe.imaging.encoders.profiles import agreed
+from pixelpipe.imaging.looks.describe import Description
 from pixelpipe.imaging.picture import Picture
 from pixelpipe.imaging.pixels import Pixels, has_alpha
+from pixelpipe.imaging.settle import settled
+from pixelpipe.imaging.source import Source
+from pixelpipe.imaging.steps import Draft
+from pixelpipe.recipes.facts import Facts
 from pixelpipe.recipes.task import Task
+
+STEPS: tuple[Callable[[Draft], Pixels], ...] = (
+    steps.crop,
+    steps.resize,
+    steps.turn,
+    steps.pad,
+    steps.adjust,
+    steps.tint,
+    steps.grayscale,
+    steps.sharpen,
+    steps.blur,
+    steps.pixelate,
+    steps.quad_edge_blur,
+    steps.watermark,
+    steps.round_corners,
+)
+
+
+# Everything about a task but its size and its file.
+_OF_SIZE_AND_FILE = frozenset(
+    {
+        "name",
+        "width",
+        "height",
+        "reduced",
+        "keep_alpha",
+        "format",
+        "quality",
+        "options",
+        "choices",
+        "metadata",
+        "animated",
+        "one_of_several",
+    }
+)
+_LOOK = attrgetter(*(f.name for f in fields(Task) if f.name not in _OF_SIZE_AND_FILE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,100 +65,125 @@ class Made:
 
     Attributes:
         content: The bytes of the file, a 1-D buffer.
-        width: In pixels.
-        height: In pixels.
+        facts: What it tells of itself.
         process_ms: What the pixels took.
         encode_ms: What the file took.
     """
 
     content: Encoded
-    width: int
-    height: int
+    facts: Facts
     process_ms: float
     encode_ms: float
 
 
-@dataclass(slots=True)
-class Draft:
-    """A variant in the making; `pixels` may be the picture's own and are never written to."""
-
-    picture: Picture
-    task: Task
-    pixels: Pixels
-
-
-def crop(draft: Draft) -> Pixels:
-    """See only the region."""
-    return draft.picture.view(draft.task.region)
-
-
-def resize(draft: Draft) -> Pixels:
-    """Bring the region to its size; variants of one region and size share the result."""
-    task, picture = draft.task, draft.picture
-    if draft.pixels.shape[:2] == (task.height, task.width) and picture.plan.reduction == 1:
-        return draft.pixels
-    size = (task.region, task.width, task.height)
-    return picture.shared(size, lambda: resizing.resize(picture, *size))
-
-
-def pad(draft: Draft) -> Pixels:
-    """Lay it on its canvas."""
-    task = draft.task
-    return canvas.pad(draft.pixels, task.canvas, task.background) if task.canvas else draft.pixels
-
-
-def grayscale(draft: Draft) -> Pixels:
-    """Drop colour."""
-    return effects.grayscale(draft.pixels) if draft.task.grayscale else draft.pixels
-
-
-def blur(draft: Draft) -> Pixels:
-    """Blur all of it."""
-    sigma = draft.task.blur_sigma
-    return effects.blur(draft.pixels, sigma) if sigma else draft.pixels
-
-
-def quad_edge_blur(draft: Draft) -> Pixels:
-    """Blur the inner edges of its four parts."""
-    asked = draft.task.quad
-    return quad.quad_edge_blur(draft.pixels, asked.band_px, asked.sigma) if asked else draft.pixels
-
-
-def flatten(draft: Draft) -> Pixels:
-    """Put what loses its alpha onto the background."""
-    if draft.task.keep_alpha or not has_alpha(draft.pixels):
-        return draft.pixels
-    return alpha.flatten(draft.pixels, draft.task.background[:3])
-
-
-STEPS: tuple[Callable[[Draft], Pixels], ...] = (
-    crop,
-    resize,
-    pad,
-    grayscale,
-    blur,
-    quad_edge_blur,
-    flatten,
-)
-
-
-def make(picture: Picture, task: Task) -> Made:
+def make(source: Source, task: Task) -> Made:
     """Make one variant.
 
     Args:
-        picture: The decoded pixels; other tasks may have used it before.
+        source: What was decoded; other tasks may have used it before.
         task: What to make.
 
     Raises:
         ImageTooSmallError: For the quad edge-blur.
+        DamagedImageError: The watermark cannot be decoded.
+        MaxBytesUnreachableError: No quality makes the file small enough.
         InternalError: It could not be encoded.
     """
     began = perf_counter()
+    pictures = source.pictures(task)
+    task = settled(pictures[0], task)
+    inside = _within_bounds(task)
+    frames = []
+    for picture in pictures:
+        frames.append(_finished(source.part(picture, task.bounds), inside))
+        if len(pictures) > 1:
+            picture.forget()  # What is kept of one picture would be kept of each frame.
+    processed = perf_counter()
+    kept = attachments(source.sidecar, task.metadata, keep_profile=task.keep_profile)
+    if len(frames) > 1:
+        timing = Timing(source.sidecar.delays_ms, source.sidecar.loops)
+        file = _moving(frames, timing, task, kept)
+    else:
+        file = encode(frames[0], task, kept)
+    facts = _facts(frames, file, task, _described(source, task, frames[0]))
+    ended = perf_counter()
+    return Made(file.content, facts, (processed - began) * 1000, (ended - processed) * 1000)
+
+
+def _within_bounds(task: Task) -> Task:
+    """The task as of a picture that is no larger than its bounds."""
+    if task.bounds is None or not (task.bounds.x or task.bounds.y):
+        return task
+    region = task.region
+    x, y = region.x - task.bounds.x, region.y - task.bounds.y
+    return replace(task, region=replace(region, x=x, y=y))
+
+
+def _finished(picture: Picture, task: Task) -> Pixels:
+    """The variant's pixels, flat where alpha is not kept."""
+    pixels = _shared(picture, task)
+    if task.keep_alpha or not has_alpha(pixels):
+        return pixels
+    return flatten(pixels, task.background[:3])
+
+
+def _shared(picture: Picture, task: Task) -> Pixels:
+    """After the last step; formats of one variant that are made in a row share it."""
+    if not task.one_of_several:
+        return _stepped(picture, task)
+    look = (_LOOK(task), task.width, task.height)
+    return picture.shared(look, lambda: _stepped(picture, task))
+
+
+def _stepped(picture: Picture, task: Task) -> Pixels:
     draft = Draft(picture, task, picture.pixels)
     for step in STEPS:
         draft.pixels = step(draft)
-    processed = perf_counter()
-    content = encode(draft.pixels, task.format, task.quality)
-    ended = perf_counter()
-    height, width = draft.pixels.shape[:2]
-    return Made(content, width, height, (processed - began) * 1000, (ended - processed) * 1000)
+    return draft.pixels
+
+
+def _moving(frames: Sequence[Pixels], timing: Timing, task: Task, kept: Attachments) -> File:
+    """All frames in one file, whose quality is lowered until it fits."""
+    colored = [agreed(frame, kept.profile, task.format) for frame in frames]
+    frames, kept = [frame for frame, _ in colored], replace(kept, profile=colored[0][1])
+    usual = FORMATS[task.format].default_quality
+    lossless = usual is None or (task.options.lossless and task.format is Format.WEBP)
+
+    def at(quality: int) -> Encoded:
+        return encode_animation(
+            frames, timing, task.format, quality, options=task.options, attachments=kept
+        )
+
+    highest = 1 if lossless else task.quality or usual or 1
+    content, used = fit(at, highest, task.options.max_bytes)
+    return File(content, task.format, None if lossless else used)
+
+
+def _described(source: Source, task: Task, pixels: Pixels) -> Description:
+    """What it looks like; the same picture in another size, or file, looks the same."""
+    look: Hashable = (_LOOK(task), task.keep_alpha)
+    if _counts_pixels(task):
+        look = (look, task.width, task.height)
+    return source.described(look, pixels, in_profile=task.keep_profile)
+
+
+def _counts_pixels(task: Task) -> bool:
+    """Whether something is done to it that changes a small picture more than a large one."""
+    asked = (task.blur_sigma, task.pixelate_px, task.quad, task.watermark, task.corner_radius_px)
+    return any(asked)
+
+
+def _facts(frames: Sequence[Pixels], file: File, task: Task, described: Description) -> Facts:
+    height, width = frames[0].shape[:2]
+    return Facts(
+        width=width,
+        height=height,
+        format=file.format,
+        quality=file.quality,
+        reduced=task.reduced,
+        frames=len(frames),
+        dominant=described.dominant,
+        palette=described.palette,
+        blurhash=described.blurhash,
+        thumbhash=described.thumbhash,
+    )

@@ -106,7 +106,16 @@ ROWS = (
     Row("chatter", "decode", "always", "failed", CRASHED, 0, 0, 2, poisoned=True),
     *(
         row
-        for fault in ("deaf", "pickle", "oversized", "bounds", "inline", "ticket", "digest")
+        for fault in (
+            "deaf",
+            "pickle",
+            "oversized",
+            "bounds",
+            "inline",
+            "ticket",
+            "digest",
+            "facts",
+        )
         for row in (
             Row(fault, "task", "once", "completed", None, 2, 1, 1),
             Row(fault, "task", "always", "partial", CRASHED, 2, 2, 1),

@@ -30,6 +30,8 @@ from pixelpipe.engine.confinement import Confinement, SandboxMode
 from pixelpipe.engine.protocol import LENGTH, Batch, MakeStep, frame
 from pixelpipe.errors import ImageTooSmallError
 from pixelpipe.imaging.picture import Picture
+from pixelpipe.imaging.source import Source
+from tests.tasks import FACTS
 
 HANG_WIDTH = 333
 HANG_ONCE_WIDTH = 335
@@ -119,9 +121,10 @@ class FaultWorker(worker.Worker):
             self._meet(marked[1].decode(), f"decode-{marked[1].decode()}")
         self.answer()
 
-    def make(self, picture: Picture, step: MakeStep) -> None:
-        self.ticket, self.picture, self.step = step.ticket, picture, step
-        self.answer = partial(super().make, picture, step)
+    def make(self, source: Source, step: MakeStep) -> None:
+        self.ticket, self.step = step.ticket, step
+        (self.picture,) = source.pictures(step.task)
+        self.answer = partial(super().make, source, step)
         self._meet(step.task.name, step.task.name)
         self.answer()
 
@@ -203,7 +206,8 @@ class FaultWorker(worker.Worker):
         hang()
 
     def fault_half(self) -> None:
-        self.channel.sendall(frame(self._made(10))[:-7])
+        whole = frame({"ticket": self.ticket, "outcome": "decoded", "decode_ms": 1.0})
+        self.channel.sendall(whole[:-7])
         hang()
 
     def fault_oversized(self) -> None:
@@ -225,6 +229,11 @@ class FaultWorker(worker.Worker):
 
     def fault_digest(self) -> None:
         self.channel.sendall(frame(self._made(10)))
+        hang()
+
+    def fault_facts(self) -> None:
+        """Tell of another picture than was asked for."""
+        self.channel.sendall(frame(self._made(10) | {"facts": replace(FACTS, width=9, frames=2)}))
         hang()
 
     def fault_garbage(self) -> None:
@@ -271,6 +280,12 @@ class FaultWorker(worker.Worker):
             "sha256": "0" * 64,
             "process_ms": 0.0,
             "encode_ms": 0.0,
+            "facts": replace(
+                FACTS,
+                width=self.step.task.output_width,
+                height=self.step.task.output_height,
+                format=self.step.task.format,
+            ),
         }
 
     def _flood(self) -> Never:

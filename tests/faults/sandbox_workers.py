@@ -26,7 +26,7 @@ from pixelpipe.engine.confinement import Confinement
 from pixelpipe.engine.pages import MIB
 from pixelpipe.engine.protocol import MakeStep
 from pixelpipe.errors import ImageTooSmallError
-from pixelpipe.imaging.picture import Picture
+from pixelpipe.imaging.source import Source
 
 DONE = "done"
 
@@ -193,7 +193,7 @@ INNOCENT: dict[str, Callable[[], object]] = {
 class HijackedWorker(worker.Worker):
     """A worker that does as its task's name says."""
 
-    def make(self, picture: Picture, step: MakeStep) -> None:
+    def make(self, source: Source, step: MakeStep) -> None:
         name = step.task.name
         attempt = (ATTEMPTS | HOSTILE | INNOCENT).get(name)
         if name == "defect":
@@ -205,7 +205,7 @@ class HijackedWorker(worker.Worker):
         if name == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
         if attempt is None:
-            super().make(picture, step)
+            super().make(source, step)
             return
         raise ImageTooSmallError(_outcome(attempt))
 

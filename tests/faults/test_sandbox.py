@@ -22,13 +22,14 @@ from pixelpipe.engine.engine import Engine
 from pixelpipe.engine.process import WorkerStartError
 from pixelpipe.engine.work import Order
 from pixelpipe.formats.probe import probe
-from pixelpipe.formats.registry import Format
+from pixelpipe.formats.registry import WRITABLE, Format
 from pixelpipe.recipes.plan import plan
 from pixelpipe.recipes.spec import Spec
 from tests.faults.engine_alone import PATIENCE_S, NotingSink
 from tests.faults.faulty_runtime import until
 from tests.faults.hijacked_engine import MAINS, hijacked_engine, outcomes, the_worker
 from tests.faults.sandbox_workers import ATTEMPTS, DONE, HOSTILE, INNOCENT
+from tests.modern_files import ENCODERS
 
 HERE = Path(__file__).parent
 WIDTH, HEIGHT = 3000, 2000
@@ -129,6 +130,8 @@ def photograph() -> Image.Image:
 
 
 def source_of(form: Format) -> bytes:
+    if form in ENCODERS:
+        return ENCODERS[form](photograph())
     content = io.BytesIO()
     options = {"speed": 10} if form is Format.AVIF else {}
     # Pillow takes seconds to find a palette for noise.
@@ -164,7 +167,7 @@ async def test_every_format_is_decoded_in_the_sandbox(sandboxed: Engine, form: F
     assert "0 started: 2" not in sink.told
 
 
-@pytest.mark.parametrize("form", [Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF])
+@pytest.mark.parametrize("form", WRITABLE)
 @pytest.mark.parametrize("quality", [80, 100])
 async def test_every_format_is_encoded_in_the_sandbox(
     sandboxed: Engine, form: Format, quality: int

@@ -7,13 +7,14 @@ import pytest
 
 from pixelpipe.errors import ImageTooSmallError
 from pixelpipe.formats.registry import WRITABLE, Format
-from pixelpipe.imaging import pipeline
-from pixelpipe.imaging.effects import blur, grayscale
+from pixelpipe.imaging import steps
+from pixelpipe.imaging.operations.effects import blur, grayscale
+from pixelpipe.imaging.operations.quad import quad_edge_blur
 from pixelpipe.imaging.pipeline import STEPS, make
 from pixelpipe.imaging.pixels import Pixels
-from pixelpipe.imaging.quad import quad_edge_blur
-from pixelpipe.recipes.task import Canvas, QuadBlur, Rect, Task
-from tests.fidelity.pictures import noise, picture_of, scene
+from pixelpipe.recipes.sizing import Fit, Gravity, Sizing
+from pixelpipe.recipes.task import Canvas, Kernel, QuadBlur, Rect, Task, Trim
+from tests.fidelity.pictures import noise, picture_of, scene, source_of
 from tests.photographs import opened
 from tests.tasks import make_task
 
@@ -34,9 +35,9 @@ def task_of(**changes: object) -> Task:
 
 def made(pixels: Pixels, **changes: object) -> Pixels:
     """What the pipeline makes, in OpenCV's order."""
-    result = make(picture_of(pixels), task_of(**changes))
+    result = make(source_of(pixels), task_of(**changes))
     image = opened(bytes(result.content))
-    assert (image.width, image.height) == (result.width, result.height)
+    assert (image.width, image.height) == (result.facts.width, result.facts.height)
     array = np.asarray(image)
     return array[..., [2, 1, 0, 3][: array.shape[2]]] if array.ndim == 3 else array
 
@@ -45,18 +46,24 @@ def test_the_order_of_the_steps() -> None:
     assert [step.__name__ for step in STEPS] == [
         "crop",
         "resize",
+        "turn",
         "pad",
+        "adjust",
+        "tint",
         "grayscale",
+        "sharpen",
         "blur",
+        "pixelate",
         "quad_edge_blur",
-        "flatten",
+        "watermark",
+        "round_corners",
     ]
 
 
 def test_a_task_that_asks_for_nothing_copies_nothing() -> None:
     pixels = scene(90, 121)
     picture = picture_of(pixels)
-    draft = pipeline.Draft(picture, task_of(), picture.pixels)
+    draft = steps.Draft(picture, task_of(), picture.pixels)
     for step in STEPS:
         draft.pixels = step(draft)
         assert np.shares_memory(draft.pixels, pixels)
@@ -73,7 +80,7 @@ def test_variants_of_one_region_and_size_share_the_resized_pixels() -> None:
     picture = picture_of(scene(90, 121))
     sized = {"width": 60, "height": 45}
     bases = [
-        pipeline.resize(pipeline.Draft(picture, task_of(**sized, **more), picture.pixels))
+        steps.resize(steps.Draft(picture, task_of(**sized, **more), picture.pixels))
         for more in ({}, {"grayscale": True}, {"blur_sigma": 2.0})
     ]
     assert bases[0] is bases[1]
@@ -129,7 +136,7 @@ def test_alpha_is_flattened_where_it_is_not_kept() -> None:
 
 def test_too_small_for_the_quad() -> None:
     with pytest.raises(ImageTooSmallError):
-        make(picture_of(scene(90, 121)), task_of(width=1, height=1, quad=QuadBlur(24, 12.0)))
+        make(source_of(scene(90, 121)), task_of(width=1, height=1, quad=QuadBlur(24, 12.0)))
 
 
 @pytest.mark.parametrize("target", WRITABLE)
@@ -149,8 +156,8 @@ def test_every_step_works_on_read_only_pixels(target: Format, channels: int) -> 
         keep_alpha=target != Format.JPEG,
         background=(1, 2, 3, 255),
     )
-    result = make(picture_of(pixels), task)
-    assert (result.width, result.height) == (60, 60)
+    result = make(source_of(pixels), task)
+    assert (result.facts.width, result.facts.height) == (60, 60)
     assert opened(bytes(result.content)).size == (60, 60)
     assert result.process_ms > 0
     assert result.encode_ms > 0
@@ -158,14 +165,46 @@ def test_every_step_works_on_read_only_pixels(target: Format, channels: int) -> 
 
 
 def test_sizes_are_exact() -> None:
-    picture = picture_of(scene(90, 121))
+    picture = source_of(scene(90, 121))
     for width, height in pairwise((1, 7, 30, 44, 45, 60, 61, 89, 120, 121, 122, 243)):
         result = make(picture, task_of(region=Rect(1, 2, 118, 87), width=width, height=height))
         assert opened(bytes(result.content)).size == (width, height)
 
 
 def test_a_reduced_decode_makes_the_same_sizes() -> None:
-    half = picture_of(scene(45, 61), reduction=2, source=(90, 121))
+    half = source_of(scene(45, 61), reduction=2, source=(90, 121))
     for region in (WHOLE, Rect(1, 0, 120, 90), Rect(0, 13, 121, 77)):
         result = make(half, task_of(region=region, width=40, height=31))
         assert opened(bytes(result.content)).size == (40, 31)
+
+
+@pytest.mark.parametrize("kernel", Kernel)
+@pytest.mark.parametrize("width", [20, 33, 90])
+def test_nothing_around_a_crop_is_seen(kernel: Kernel, width: int) -> None:
+    pixels = np.full((90, 121, 3), 255, np.uint8)
+    inside = Rect(31, 17, 45, 45)
+    pixels[17:62, 31:76] = (0, 0, 200)
+    result = made(pixels, region=inside, bounds=inside, width=width, height=width, kernel=kernel)
+    assert np.array_equal(np.unique(result.reshape(-1, 3), axis=0), [[0, 0, 200]])
+
+
+def test_nothing_of_a_trimmed_border_is_left() -> None:
+    pixels = np.full((90, 121, 3), 255, np.uint8)
+    pixels[17:62, 31:76] = (0, 0, 200)
+    trim = Trim(10, Sizing(20, None, Fit.COVER, Gravity.CENTER, enlarge=False), None)
+    result = made(pixels, trim=trim, bounds=WHOLE)
+    assert result.shape == (20, 20, 3)
+    assert np.array_equal(np.unique(result.reshape(-1, 3), axis=0), [[0, 0, 200]])
+
+
+@pytest.mark.parametrize("change", [{"corner_radius_px": 20}, {"blur_sigma": 20.0}])
+def test_what_changes_a_small_one_more_is_described_for_each_size(
+    change: dict[str, object],
+) -> None:
+    source = source_of(scene(121, 90))
+    large = task_of(width=484, height=360, keep_alpha=True, **change)
+    small = task_of(width=40, height=30, keep_alpha=True, **change)
+    made_after_another = make(source, large), make(source, small)
+    alone = make(source_of(scene(121, 90)), small)
+    assert made_after_another[1].facts == alone.facts
+    assert made_after_another[0].facts.thumbhash != alone.facts.thumbhash

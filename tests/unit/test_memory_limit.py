@@ -19,8 +19,10 @@ DECODES = {
     Format.GIF: 8,
     Format.TIFF: 20,
     Format.BMP: 8,
+    Format.HEIC: 23,
+    Format.JXL: 36,
 }
-TASKS = {Format.JPEG: 16, Format.PNG: 19, Format.WEBP: 34, Format.AVIF: 50}
+TASKS = {Format.JPEG: 16, Format.PNG: 19, Format.WEBP: 34, Format.AVIF: 50, Format.JXL: 45}
 SIDES = ((8000, 6250), (16384, 3051), (65535, 762))
 
 

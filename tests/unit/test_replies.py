@@ -3,6 +3,8 @@
 import json
 import pickle
 import tracemalloc
+from dataclasses import asdict
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 
 from pixelpipe.engine.protocol import LENGTH, MAX_REPLY_BYTES, frame
 from pixelpipe.engine.replies import Decoded, MadeReply, ProtocolFaultError, ReplyReader
+from tests.tasks import FACTS
 
-MADE = {
+MADE: dict[str, Any] = {
     "ticket": 7,
     "outcome": "made",
     "size": 3,
@@ -19,6 +22,7 @@ MADE = {
     "sha256": "0" * 64,
     "process_ms": 1.5,
     "encode_ms": 2.0,
+    "facts": asdict(FACTS),
 }
 
 
@@ -41,7 +45,7 @@ def test_reads_replies_however_they_are_cut() -> None:
             replies.append(taken[0])
     assert replies == [
         Decoded(ticket=1, outcome="decoded", decode_ms=2.5),
-        MadeReply.model_validate(MADE),
+        MadeReply.model_validate_json(json.dumps(MADE)),
     ]
 
 
@@ -68,6 +72,16 @@ def test_half_a_message_is_waited_for() -> None:
         MADE | {"size": 1.5},
         MADE | {"sha256": "../../etc/passwd"},
         MADE | {"process_ms": -1},
+        MADE | {"facts": None},
+        MADE | {"facts": asdict(FACTS) | {"width": 0}},
+        MADE | {"facts": asdict(FACTS) | {"quality": 101}},
+        MADE | {"facts": asdict(FACTS) | {"format": "../x"}},
+        MADE | {"facts": asdict(FACTS) | {"dominant": "<b>"}},
+        MADE | {"facts": asdict(FACTS) | {"palette": ["#808080"] * 6}},
+        MADE | {"facts": asdict(FACTS) | {"blurhash": "0" * 201}},
+        MADE | {"facts": asdict(FACTS) | {"blurhash": "<b>00</b>"}},
+        MADE | {"facts": asdict(FACTS) | {"thumbhash": "javascript:"}},
+        MADE | {"facts": asdict(FACTS) | {"extra": 1}},
         {"ticket": 1, "outcome": "codec-called", "decodes": 2},
         {"ticket": 1, "outcome": "failed", "slug": "not-one-of-ours", "detail": ""},
         {"ticket": 1},
