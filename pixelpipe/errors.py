@@ -206,6 +206,12 @@ class ImageTooSmallError(PixelPipeError):
     slug, title, status = "image-too-small", "Image too small", 422
 
 
+class MaxBytesUnreachableError(PixelPipeError):
+    """No quality makes the variant as small as asked; the detail says how small it gets."""
+
+    slug, title, status = "max-bytes-unreachable", "Size limit cannot be met", 422
+
+
 class InvalidSpecError(PixelPipeError):
     """One or more mistakes in what was asked for; `errors` lists all, each with a JSON pointer."""
 

@@ -20,7 +20,7 @@ from pixelpipe.jobs.model import EventType, Job, TaskState, Variant
 from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.submission import Submission
-from pixelpipe.recipes.spec import Spec
+from pixelpipe.recipes.spec import Spec, expanded
 from pixelpipe.runtime import open_runtime
 from pixelpipe.storage.folder import usable
 
@@ -94,7 +94,7 @@ async def _make_all(
     with usable("a temporary folder"):
         temporary = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="pixelpipe-")
     with temporary as data_dir, _progress() as progress:
-        bar = progress.add_task("variants", total=len(outcomes) * len(specs))
+        bar = progress.add_task("variants", total=len(outcomes) * _count(specs))
         # All work is waited for, so jobs still run at the end only when nobody wants them.
         there = settings.model_copy(update={"data_dir": Path(data_dir), "drain_timeout_s": 0.0})
         async with open_runtime(there, durable=False) as runtime:
@@ -155,7 +155,7 @@ class _Batch:
                 outcome.written = True
             except PixelPipeError as error:
                 outcome.refusal = error.detail
-                self._advance(len(self._specs))
+                self._advance(_count(self._specs))
             except OSError as error:
                 outcome.refusal = f"{error.filename}: {error.strerror}"
 
@@ -194,8 +194,13 @@ class _Batch:
         for variant in job.variants:
             if variant.state is TaskState.COMPLETED:
                 source = await self._service.variant_file(job, variant)
-                name = variant.task.name + FORMATS[variant.task.format].extension
+                name = variant.stem + FORMATS[variant.format].extension
                 await asyncio.to_thread(_copy, source, folder / name)
+
+
+def _count(specs: tuple[Spec, ...]) -> int:
+    """How many variants they make of a photograph."""
+    return sum(1 for _ in expanded(specs))
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -242,9 +247,13 @@ def _table(job: Job) -> Table:
 
 def _row(variant: Variant) -> tuple[str, str, str, str, str]:
     task = variant.task
-    size = f"{task.output_width}x{task.output_height}"
+    facts = variant.blob.facts if variant.blob else None
+    width, height = task.output_width, task.output_height
+    if facts is not None:
+        width, height = facts.width, facts.height
+    size = f"{width}x{height}"
     if variant.blob is None:
         return task.name, size, "", "", str(variant.state)
     made_ms = sum(variant.timings_ms.values())
-    note = "reduced" if task.reduced else ""
+    note = "reduced" if (facts.reduced if facts else task.reduced) else ""
     return task.name, size, f"{variant.blob.size_bytes:,}", f"{made_ms:.1f}", note

@@ -126,7 +126,7 @@ class Intake:
         self._stores.poison.check(upload.sha256)
         limits = self._limits
         info = probe(upload.view, max_pixels=limits.max_pixels, max_side_px=limits.max_side_px)
-        return info, plan(info, submission.specs, limits)
+        return info, plan(info, submission.specs, limits, submission.accepted)
 
     def check_room(self, submission: Submission, planned: Plan) -> None:
         """Refuse what can never run, or not now; see `Engine.check`."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from pixelpipe.formats.registry import Format
+from pixelpipe.recipes.facts import Facts
 from pixelpipe.recipes.task import Decode, Task
 
 
@@ -122,10 +123,18 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Stored bytes: what they are called by, and how many."""
+    """Stored bytes.
+
+    Attributes:
+        sha256: Their digest, by which they are called.
+        size_bytes: How many.
+        facts: What a variant tells of itself; None of a source, and of what was made before there
+            were any.
+    """
 
     sha256: str
     size_bytes: int
+    facts: Facts | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -153,6 +162,17 @@ class Variant:
     cache: Cache = Cache.MISS
     timings_ms: dict[str, float] = field(default_factory=dict)
     problem: dict[str, Any] | None = None
+
+    @property
+    def format(self) -> Format:
+        """The format of its file; what was planned until it is made."""
+        facts = self.blob.facts if self.blob else None
+        return facts.format if facts else self.task.format
+
+    @property
+    def stem(self) -> str:
+        """Its name, without the format behind it if that says no more than an extension."""
+        return self.task.name.removesuffix(f".{self.format}")
 
     def move(self, state: TaskState) -> None:
         """Go to `state`.
@@ -239,6 +259,10 @@ class Job:
     def variant(self, name: str) -> Variant | None:
         """The variant of that name."""
         return next((v for v in self.variants if v.task.name == name), None)
+
+    def variants_of(self, name: str) -> list[Variant]:
+        """The variants that were asked for by that name, one for each of its formats."""
+        return [v for v in self.variants if v.task.name.rpartition(".")[0] == name]
 
     def open_variants(self) -> list[int]:
         """Indexes of the variants that are not settled."""

@@ -15,16 +15,15 @@ class RenderSink(Nobody):
     """Keeps the one output of a transform."""
 
     def __init__(self, sha256: str, poison: PoisonList) -> None:
-        self.content = b""
-        self.sha256 = ""
-        self.timings_ms: dict[str, float] = {}
+        self.rendered: Rendered | None = None
         self.error: PixelPipeError | None = None
+        self._decode_ms = 0.0
         self._source_sha256 = sha256
         self._poison = poison
 
     def decoded(self, decode_ms: float) -> None:
         """Note the time."""
-        self.timings_ms["decode"] = decode_ms
+        self._decode_ms = decode_ms
 
     async def task_made(self, index: int, encoded: Encoded) -> None:
         """Copy the bytes out of the arena, which they are about to leave.
@@ -33,11 +32,15 @@ class RenderSink(Nobody):
             WrongDigestError: They are not those that the worker spoke of.
         """
         del index
-        self.content = bytes(encoded.content)
-        if await asyncio.to_thread(_sha256, self.content) != encoded.sha256:
+        content = bytes(encoded.content)
+        if await asyncio.to_thread(_sha256, content) != encoded.sha256:
             raise WrongDigestError("bytes that are not those of their digest")
-        self.sha256 = encoded.sha256
-        self.timings_ms |= {"process": encoded.process_ms, "encode": encoded.encode_ms}
+        timings_ms = {
+            "decode": self._decode_ms,
+            "process": encoded.process_ms,
+            "encode": encoded.encode_ms,
+        }
+        self.rendered = Rendered(content, encoded.facts, encoded.sha256, timings_ms)
 
     def task_failed(self, index: int, strikes: int, error: PixelPipeError) -> None:
         """Keep the reason."""

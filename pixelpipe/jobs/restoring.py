@@ -39,7 +39,7 @@ class _RestoreSink(Nobody):
             StorageFailedError: They could not be stored.
         """
         del index
-        blob = Blob(encoded.sha256, len(encoded.content))
+        blob = Blob(encoded.sha256, len(encoded.content), encoded.facts)
         await put_patiently(self._blobs, blob.sha256, encoded.content)
         self.blob = blob
 

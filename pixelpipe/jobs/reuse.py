@@ -10,13 +10,13 @@ from pixelpipe.recipes.spec import Spec
 from pixelpipe.recipes.task import Task
 
 # To be raised by whoever changes the pixels, or the bytes, that a spec gives.
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 
 
 def reuse_key(source_sha256: str, spec: Spec, task: Task) -> str:
     """A digest of the source's digest, the canonical spec and the engine's version.
 
-    Canonical: without its name, with every default filled in.
+    Canonical: without its name, and without what is as it would be if nothing was said.
 
     Args:
         source_sha256: The source's digest.
@@ -24,8 +24,9 @@ def reuse_key(source_sha256: str, spec: Spec, task: Task) -> str:
         task: What the plan made of it, which knows the defaults that depend on the source.
     """
     whole = spec.model_copy(update={"format": task.format, "quality": task.quality})
-    wish = whole.model_dump_json(exclude={"name"})
-    return hashlib.sha256(f"{ENGINE_VERSION}\n{source_sha256}\n{wish}".encode()).hexdigest()
+    wish = whole.model_dump_json(exclude={"name"}, exclude_defaults=True)
+    key = f"{ENGINE_VERSION}\n{source_sha256}\n{wish}\n{task.choices or ''}"
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 @dataclass(slots=True, eq=False)

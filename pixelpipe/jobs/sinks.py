@@ -104,7 +104,7 @@ class JobSink:
             WrongDigestError: The bytes are not those that the worker spoke of.
             StorageFailedError: They could not be stored.
         """
-        blob = Blob(encoded.sha256, len(encoded.content))
+        blob = Blob(encoded.sha256, len(encoded.content), encoded.facts)
         kept = False
         try:
             for _ in range(_KEEP_ATTEMPTS):

@@ -10,8 +10,10 @@ from pixelpipe.jobs.model import Job, Source, Variant, new_job_id
 from pixelpipe.jobs.reach import EVERYBODYS, Reach
 from pixelpipe.jobs.records import Key
 from pixelpipe.jobs.reuse import reuse_key
+from pixelpipe.recipes.facts import Facts
 from pixelpipe.recipes.plan import Plan
-from pixelpipe.recipes.spec import Spec
+from pixelpipe.recipes.spec import Spec, expanded
+from pixelpipe.recipes.tasks import UNIVERSAL
 
 PRIORITIES = range(-10, 11)
 
@@ -71,6 +73,7 @@ class Submission:
         name: The source's name, for people; never used as a path.
         specs: What to make, at least one, names unique.
         receive_ms: How long the upload took.
+        accepted: Formats that the client can show.
     """
 
     upload: Upload
@@ -79,6 +82,7 @@ class Submission:
     receive_ms: float
     caller: Caller = Caller()
     wishes: Wishes = Wishes()
+    accepted: frozenset[Format] = UNIVERSAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,7 @@ class Rendered:
     """
 
     content: bytes
-    format: Format
-    width: int
-    height: int
+    facts: Facts
     sha256: str
     timings_ms: dict[str, float]
     shared: bool = False
@@ -125,7 +127,7 @@ def new_job(submission: Submission, info: SourceInfo, planned: Plan) -> Job:
         decode=planned.decode,
         variants=[
             Variant(task, reuse_key(upload.sha256, spec, task))
-            for spec, task in zip(submission.specs, planned.tasks, strict=True)
+            for spec, task in zip(expanded(submission.specs), planned.tasks, strict=True)
         ],
         priority=wishes.priority,
         webhook=wishes.webhook,

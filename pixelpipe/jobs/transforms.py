@@ -13,7 +13,7 @@ from pixelpipe.jobs.reuse import reuse_key
 from pixelpipe.jobs.stores import Stores
 from pixelpipe.jobs.submission import Rendered, Submission
 from pixelpipe.recipes.plan import Plan
-from pixelpipe.recipes.task import Task
+from pixelpipe.recipes.spec import expanded
 
 
 class Transforms:
@@ -33,9 +33,9 @@ class Transforms:
     async def transform(self, submission: Submission) -> Rendered:
         """Make it; see `JobService.transform`."""
         _, planned = self._intake.inspect(submission)
-        (spec,), (task,) = submission.specs, planned.tasks
+        (spec,), (task,) = expanded(submission.specs), planned.tasks
         key = reuse_key(submission.upload.sha256, spec, task)
-        rendered = await self._stored(submission.caller.tenant, key, task)
+        rendered = await self._stored(submission.caller.tenant, key)
         if rendered is None:
             rendered = await self._rendered(submission, planned, key)
         timings_ms = {"receive": submission.receive_ms, **rendered.timings_ms}
@@ -67,29 +67,18 @@ class Transforms:
         await self._engine.run(order, sink)
         if sink.error is not None:
             raise sink.error
-        (task,) = order.plan.tasks
-        return _rendered(task, sink.content, sink.sha256, sink.timings_ms)
+        assert sink.rendered is not None, "it is made, or there is an error"
+        return sink.rendered
 
-    async def _stored(self, tenant: str, key: str, task: Task) -> Rendered | None:
+    async def _stored(self, tenant: str, key: str) -> Rendered | None:
         """A variant that one of the tenant's jobs has made, if it is there and whole."""
         found = await self._stores.journal.reusable(tenant, [key])
-        if key not in found:
+        blob = found.get(key)
+        if blob is None or blob.facts is None:
             return None
-        blob = found[key]
         content = bytearray(blob.size_bytes)
         try:
             await self._stores.blobs.read_into(blob.sha256, memoryview(content))
         except StorageFailedError:
             return None  # It is made instead.
-        return replace(_rendered(task, bytes(content), blob.sha256, {}), shared=True)
-
-
-def _rendered(task: Task, content: bytes, sha256: str, timings_ms: dict[str, float]) -> Rendered:
-    return Rendered(
-        content=content,
-        format=task.format,
-        width=task.output_width,
-        height=task.output_height,
-        sha256=sha256,
-        timings_ms=timings_ms,
-    )
+        return Rendered(bytes(content), blob.facts, blob.sha256, {}, shared=True)

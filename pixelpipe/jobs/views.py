@@ -9,6 +9,9 @@ from pydantic_core import to_json
 
 from pixelpipe.formats.registry import Format
 from pixelpipe.jobs.model import Cache, Job, JobState, TaskState, Variant
+from pixelpipe.recipes.cost import possible_formats
+from pixelpipe.recipes.facts import Facts
+from pixelpipe.recipes.task import Task
 
 # Nothing else can look like it: a quotation mark within a string is escaped.
 _LINK = re.compile(rb'("(?:self|events|archive|url|next)":\s*")(?=/api/)')
@@ -30,15 +33,21 @@ class VariantView(BaseModel):
 
     name: str
     state: TaskState
-    width: int
-    height: int
-    format: Format
+    width: int | None
+    height: int | None
+    format: Format | None
+    quality: int | None
+    frames: int | None
+    reduced: bool | None
+    dominant: str | None
+    palette: list[str] | None
+    blurhash: str | None
+    thumbhash: str | None
     bytes: int | None
     sha256: str | None
     attempts: int
     strikes: int
     cache: Cache | None
-    reduced: bool
     timings_ms: dict[str, float]
     url: str | None
     error: dict[str, Any] | None
@@ -111,18 +120,32 @@ def _variant_fields(job: Job, variant: Variant) -> dict[str, Any]:
     return {
         "name": task.name,
         "state": variant.state.value,
-        "width": task.output_width,
-        "height": task.output_height,
-        "format": task.format.value,
+        **_looks(task, blob.facts if blob else None),
         "bytes": blob.size_bytes if blob else None,
         "sha256": blob.sha256 if blob else None,
         "attempts": variant.attempts,
         "strikes": variant.strikes,
         "cache": variant.cache.value if blob else None,
-        "reduced": task.reduced,
         "timings_ms": _rounded(variant.timings_ms),
         "url": variant_url(job.id, task.name) if blob and not job.deleted_at else None,
         "error": variant.problem,
+    }
+
+
+def _looks(task: Task, facts: Facts | None) -> dict[str, Any]:
+    """What is known of the picture: what was planned until it is made."""
+    sized, certain = task.trim is None, possible_formats(task) == {task.format}
+    return {
+        "width": facts.width if facts else task.output_width if sized else None,
+        "height": facts.height if facts else task.output_height if sized else None,
+        "format": facts.format.value if facts else task.format.value if certain else None,
+        "quality": facts.quality if facts else None,
+        "frames": facts.frames if facts else None,
+        "reduced": facts.reduced if facts else task.reduced if sized else None,
+        "dominant": facts.dominant if facts else None,
+        "palette": list(facts.palette) if facts else None,
+        "blurhash": facts.blurhash if facts else None,
+        "thumbhash": facts.thumbhash if facts else None,
     }
 
 

@@ -12,7 +12,11 @@ from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.views import JobView, job_view, place_links
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.guards.site import SITE
-from pixelpipe.server.names import archive_entry_name, archive_name, content_disposition
+from pixelpipe.server.names import (
+    archive_entry_name,
+    archive_name,
+    content_disposition,
+)
 from pixelpipe.server.problems import problem_response
 from pixelpipe.server.submissions import caller_of
 from pixelpipe.server.zip_stream import Entry, archive_size_bytes, chunks
@@ -64,8 +68,8 @@ async def _entries(service: JobService, job: Job, root: str) -> list[Entry]:
     for variant in _made(job):
         path = await service.variant_file(job, variant)
         assert variant.blob is not None
-        extension = FORMATS[variant.task.format].extension
-        name = archive_entry_name(job.source.name, variant.task.name, extension)
+        extension = FORMATS[variant.format].extension
+        name = archive_entry_name(job.source.name, variant.stem, extension)
         names[variant.task.name] = name
         files.append(Entry(name, path, variant.blob.size_bytes))
     document = ManifestView(job=job_view(job), files=names).model_dump_json(indent=2)

@@ -30,8 +30,8 @@ def _refuse(constant: str) -> None:
 
 
 def plain_value(text: str) -> object:
-    """The number, boolean or object that `text` spells, else `text`: what it would be in JSON."""
-    if text.startswith("{"):
+    """What `text` would be in JSON: a number, boolean, object or list; else just text."""
+    if text.startswith(("{", "[")):
         try:
             value: object = json.loads(text, parse_constant=_refuse)
         except (ValueError, RecursionError):

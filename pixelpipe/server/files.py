@@ -11,9 +11,9 @@ from pixelpipe.recipes.quadrants import quadrants
 from pixelpipe.server.answers import answer
 from pixelpipe.server.blobs import send_file
 from pixelpipe.server.context import RUNTIME
-from pixelpipe.server.preferences import MAX_WAIT_S, prefers
+from pixelpipe.server.preferences import MAX_WAIT_S, accept_of, prefers
 from pixelpipe.server.problems import problem_response
-from pixelpipe.server.single import flat_spec
+from pixelpipe.server.single import flat_spec, pointing
 from pixelpipe.server.submissions import WISHES, caller_of, job_submission, sender_of
 from pixelpipe.server.upload import received
 from pixelpipe.server.variants import variant_headers
@@ -73,8 +73,8 @@ async def submit(request: web.Request) -> web.StreamResponse:
         cancelled = VariantNotReadyError("The job was cancelled before the picture was made.")
         return problem_response(next(iter(job.failures), cancelled.problem()))
     location = {"Location": variant_url(job.id, _NAME), "Vary": "Accept"}
-    media_type = FORMATS[made.task.format].media_type
-    if not prefers(request.headers.get("Accept", ""), media_type, "application/json"):
+    media_type = FORMATS[made.format].media_type
+    if not prefers(accept_of(request), media_type, "application/json"):
         return answer(_file_view(job, made), status=201, headers=location)
     return await _send_picture(request, job, made, location)
 
@@ -94,7 +94,9 @@ async def _accept(request: web.Request) -> Job:
     runtime = request.app[RUNTIME]
     async with received(request, _FIELDS, sender_of(request)) as body:
         spec = flat_spec({"name": _NAME, "quad": {}}, body.fields, runtime.settings)
-        return await runtime.service.accept(job_submission(request, body, [spec]))
+        submission = job_submission(request, body, [spec])
+        with pointing():
+            return await runtime.service.accept(submission)
 
 
 async def _send_picture(

@@ -11,7 +11,8 @@ from pixelpipe.errors import EncodedBodyError, MalformedRequestError
 from pixelpipe.server.body import Body
 
 MAX_PARTS = 32
-MAX_FIELD_BYTES = 65536
+# A mark in a spec is the longest.
+MAX_FIELD_BYTES = 192 * 1024
 
 # Of one part.
 MAX_HEADERS = 16

@@ -9,6 +9,7 @@ from pixelpipe.server.answers import answer
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.fields import json_field
 from pixelpipe.server.listing import find_page, job_list, parse_listing
+from pixelpipe.server.marks import MARK, marked
 from pixelpipe.server.preferences import preferred_wait_s
 from pixelpipe.server.quota import wants_place
 from pixelpipe.server.submissions import WISHES, caller_of, job_submission, sender_of
@@ -18,10 +19,12 @@ from pixelpipe.server.upload import received
 async def submit(request: web.Request) -> web.Response:
     """Take a picture in; 202 once it is acknowledged, or 200 at its end if the client waits."""
     runtime = request.app[RUNTIME]
-    fields = ("preset", "variants", *WISHES)
+    fields = ("preset", "variants", MARK, *WISHES)
     async with received(request, fields, sender_of(request)) as body:
         specs = runtime.presets.choose(
-            body.fields.get("preset"), json_field(body.fields, "variants"), runtime.settings
+            body.fields.get("preset"),
+            marked(json_field(body.fields, "variants"), body.fields),
+            runtime.settings,
         )
         job = await runtime.service.accept(job_submission(request, body, specs))
     return await _accepted(request, job)

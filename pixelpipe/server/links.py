@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pixelpipe.auth.links import DEFAULT_EXPIRES_S, MAX_EXPIRES_S
 from pixelpipe.errors import JobGoneError, MalformedRequestError
 from pixelpipe.jobs.views import archive_url, job_url, variant_url
+from pixelpipe.recipes.spec import FORMAT_MARK
 from pixelpipe.server.answers import answer
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.guards.door import DOOR
@@ -49,6 +50,8 @@ async def links(request: web.Request) -> web.Response:
         return f"{path}?{keeper.link_query(path, identity, expires_s)}"
 
     names = [variant.task.name for variant in job.variants]
+    # Where a variant has several formats, the address that chooses among them as well.
+    names += dict.fromkeys(name.rpartition(FORMAT_MARK)[0] for name in names if FORMAT_MARK in name)
     return answer(
         JobLinks(
             expires_at=datetime.fromtimestamp(expires_s, UTC),

@@ -1,12 +1,20 @@
 """What a client prefers: `Prefer: wait` (RFC 7240) and `Accept` (RFC 9110, section 12.5.1)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from aiohttp import web
+
+from pixelpipe.formats.registry import FORMATS, WRITABLE, Format
+from pixelpipe.recipes.tasks import UNIVERSAL
 
 MAX_WAIT_S = 300
 
 _WAIT = re.compile(r'wait\s*=\s*"?(\d{1,9})"?\s*(?:;.*)?', re.IGNORECASE | re.DOTALL)
-_Q = re.compile(r"(?:^|;)\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*(?:;|$)", re.IGNORECASE)
+# More digits than the RFC has, and none before the point: Java's own client sends `q=.2`.
+_Q = re.compile(
+    r"(?:^|;)\s*q\s*=\s*(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})\d*\s*(?:;|$)", re.IGNORECASE | re.ASCII
+)
 
 
 def preferred_wait_s(prefer: Iterable[str]) -> int | None:
@@ -28,6 +36,40 @@ def prefers(accept: str, wanted: str, otherwise: str) -> bool:
     return _quality(accept, wanted) > _quality(accept, otherwise)
 
 
+def accept_of(request: web.Request) -> str:
+    """The `Accept` of a request, all its fields together."""
+    return ",".join(request.headers.getall("Accept", ()))
+
+
+def accepted_formats(accept: str) -> frozenset[Format]:
+    """The formats that a client can show.
+
+    What is named, and JPEG and PNG, unless they are refused or only others are named. A range such
+    as `image/*` says nothing of the newer ones: browsers that cannot show them send it too. A
+    client that names no picture at all speaks of the answer to its request.
+    """
+    named = {each for each in WRITABLE if _quality(accept, FORMATS[each].media_type) > 0}
+    certain = {each for each in named if _is_named(accept, each)}
+    return frozenset(certain | (named & UNIVERSAL)) or UNIVERSAL
+
+
+def best_format(accept: str, offered: Sequence[Format]) -> Format:
+    """Which of the offered formats the client likes best; of equals the first.
+
+    A client that takes none of them is given one that everybody can show, if there is one.
+    """
+    accepted = accepted_formats(accept)
+    shown = [each for each in offered if each in accepted]
+    if not shown:
+        return next((each for each in offered if each in UNIVERSAL), offered[-1])
+    return max(shown, key=lambda each: _quality(accept, FORMATS[each].media_type))
+
+
+def _is_named(accept: str, wanted: Format) -> bool:
+    ranges = (item.partition(";")[0].strip().lower() for item in accept.split(","))
+    return FORMATS[wanted].media_type in ranges
+
+
 def _quality(accept: str, media_type: str) -> float:
     """The weight that the most specific matching range of `accept` gives; 0 for none."""
     kind = media_type.partition("/")[0]
@@ -42,7 +84,5 @@ def _quality(accept: str, media_type: str) -> float:
 
 
 def _weight(parameters: str) -> float:
-    found = re.search(
-        r"(?:^|;)\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*(?:;|$)", parameters, re.IGNORECASE
-    )
+    found = _Q.search(parameters)
     return min(float(found[1]), 1.0) if found else 1.0

@@ -1,12 +1,14 @@
 """One spec on its own: as JSON, or as flat fields such as `width=300&fit=inside&format=webp`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pixelpipe.errors import InvalidSpecError
 from pixelpipe.recipes.mistakes import Mistake, invalid_spec
 from pixelpipe.recipes.spec import Limits, Spec, parse_specs
 from pixelpipe.server.fields import plain_value
+from pixelpipe.server.marks import MARK
 
 PLACES: dict[str, tuple[str, ...]] = {
     "width": ("resize", "width"),
@@ -14,17 +16,40 @@ PLACES: dict[str, tuple[str, ...]] = {
     "fit": ("resize", "fit"),
     "gravity": ("resize", "gravity"),
     "enlarge": ("resize", "enlarge"),
-    "blur": ("blur", "sigma"),
+    "kernel": ("resize", "kernel"),
+    "linear": ("resize", "linear"),
+    "rotate": ("rotate",),
+    "flip": ("flip",),
+    "crop": ("crop",),
+    "trim": ("trim", "threshold"),
+    "pad": ("pad",),
+    "brightness": ("brightness",),
+    "contrast": ("contrast",),
+    "saturation": ("saturation",),
+    "sepia": ("sepia",),
+    "duotone": ("duotone",),
     "grayscale": ("grayscale",),
+    "sharpen": ("sharpen", "sigma"),
+    "blur": ("blur", "sigma"),
+    "pixelate": ("pixelate", "size_px"),
+    "corners": ("corners", "radius_px"),
+    "opacity": ("watermark", "opacity"),
     "band_px": ("quad", "band_px"),
     "sigma": ("quad", "sigma"),
     "background": ("background",),
     "format": ("format",),
+    "formats": ("formats",),
     "quality": ("quality",),
+    "max_bytes": ("max_bytes",),
+    "metadata": ("metadata",),
+    "profile": ("profile",),
+    "animation": ("animation",),
 }
 
 _Path = tuple[str, ...]
-_FIELDS = {place: (name,) for name, place in PLACES.items()}
+_FIELDS = {place: (name,) for name, place in PLACES.items()} | {("watermark", "image"): (MARK,)}
+# Where the plan finds the one spec: before the fields that are wrong.
+_ONE_OF_LIST = ("variants", "0")
 
 
 def spec_at(field: str, raw: object, limits: Limits) -> Spec:
@@ -33,7 +58,9 @@ def spec_at(field: str, raw: object, limits: Limits) -> Spec:
     Raises:
         InvalidSpecError: With pointers into that field.
     """
-    return _parsed(raw, limits, lambda path: (field, *path))
+    with _moved(("0",), _below(field)):
+        (spec,) = parse_specs([raw], limits=limits, at=())
+    return spec
 
 
 def flat_spec(base: Mapping[str, Any], fields: Mapping[str, str], limits: Limits) -> Spec:
@@ -49,20 +76,46 @@ def flat_spec(base: Mapping[str, Any], fields: Mapping[str, str], limits: Limits
         for key in above:
             target = target.setdefault(key, {})
         target[last] = plain_value(fields[name])
-    return _parsed(raw, limits, lambda path: _FIELDS.get(path, path))
-
-
-def _parsed(raw: object, limits: Limits, moved: Callable[[_Path], _Path]) -> Spec:
-    """The spec; mistakes point to where `moved` says that a part of it stands in the request."""
-    try:
+    with _moved(("0",), _flat):
         (spec,) = parse_specs([raw], limits=limits, at=())
-    except InvalidSpecError as error:
-        mistakes = [
-            Mistake(moved(_path(each["pointer"])[1:]), each["detail"])
-            for each in error.extensions["errors"]
-        ]
-        raise invalid_spec(mistakes) from None
     return spec
+
+
+@contextmanager
+def pointing(field: str | None = None) -> Iterator[None]:
+    """Let the mistakes that only the plan finds point into the request.
+
+    Args:
+        field: The one that holds the spec as JSON; None where its fields are flat.
+
+    Raises:
+        InvalidSpecError: With such pointers.
+    """
+    with _moved(_ONE_OF_LIST, _flat if field is None else _below(field)):
+        yield
+
+
+def _flat(path: _Path) -> _Path:
+    return _FIELDS.get(path, path)
+
+
+def _below(field: str) -> Callable[[_Path], _Path]:
+    return lambda path: (field, *path)
+
+
+@contextmanager
+def _moved(above: _Path, moved: Callable[[_Path], _Path]) -> Iterator[None]:
+    """Let mistakes below `above` point to where `moved` says that a part of the spec stands."""
+    try:
+        yield
+    except InvalidSpecError as error:
+        mistakes = []
+        for each in error.extensions["errors"]:
+            path = _path(each["pointer"])
+            if path[: len(above)] == above:
+                path = moved(path[len(above) :])
+            mistakes.append(Mistake(path, each["detail"]))
+        raise invalid_spec(mistakes) from None
 
 
 def _path(pointer: str) -> _Path:

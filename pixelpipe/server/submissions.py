@@ -10,11 +10,13 @@ from pixelpipe.jobs.records import Key
 from pixelpipe.jobs.submission import PRIORITIES, Caller, Sender, Submission, Wishes
 from pixelpipe.recipes.mistakes import Mistake, invalid_spec
 from pixelpipe.recipes.spec import Spec
+from pixelpipe.recipes.spec_fields import AUTO
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.guards.below import own_path
 from pixelpipe.server.guards.clients import client_address
 from pixelpipe.server.guards.identity import identity_of
 from pixelpipe.server.idempotency import idempotency_key, request_fingerprint
+from pixelpipe.server.preferences import accept_of, accepted_formats
 from pixelpipe.server.upload import Received
 from pixelpipe.webhooks.targets import check_url
 
@@ -58,7 +60,10 @@ def job_submission(request: web.Request, body: Received, specs: Sequence[Spec]) 
         webhook=_webhook(request, body.fields.get("webhook")),
     )
     wishes = replace(wishes, key=_key(request, body, specs, wishes))
-    return Submission(body.upload, body.name, tuple(specs), body.receive_ms, caller, wishes)
+    accepted = accepted_formats(accept_of(request))
+    return Submission(
+        body.upload, body.name, tuple(specs), body.receive_ms, caller, wishes, accepted
+    )
 
 
 def _priority(given: str | None) -> int:
@@ -86,6 +91,8 @@ def _key(request: web.Request, body: Received, specs: Sequence[Spec], wishes: Wi
         "priority": str(wishes.priority),
         "webhook": wishes.webhook or "",
     }
+    if any(spec.format == AUTO for spec in specs):
+        options["accepted"] = ",".join(sorted(accepted_formats(accept_of(request))))
     # The same request is the same when what is at the URL has changed.
     source = body.url or body.upload.sha256
     fingerprint = request_fingerprint(own_path(request), source, specs, options)

@@ -15,12 +15,13 @@ from pixelpipe.outbound.fetch import SOURCE_URL
 from pixelpipe.server.body import Body, body_in_time
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.form import Form, next_chunk, text
+from pixelpipe.server.marks import MARK, read_mark
 from pixelpipe.server.names import source_name
 from pixelpipe.server.quota import wants_place
 from pixelpipe.server.sources import SOURCES, Sources, file_name
 
-# A form is longer than its file by boundaries, headers and fields.
-_FORM_EXTRA_BYTES = 65536
+# A form is longer than its file by boundaries, headers and fields, a mark among them.
+_FORM_EXTRA_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -116,9 +117,15 @@ class _Fields:
     allowed: Collection[str]
     sources: Sources
     values: dict[str, str] = field(default_factory=dict)
+    chars: int = 0
 
     def add(self, name: str, value: str) -> None:
         self.check(name)
+        self.chars += len(value)
+        if self.chars > _FORM_EXTRA_BYTES:
+            raise MalformedRequestError(
+                f"The fields are longer than the {_FORM_EXTRA_BYTES} characters allowed together."
+            )
         if name == SOURCE_URL:
             self.sources.check(value)
         self.values[name] = value
@@ -185,7 +192,8 @@ async def _read_form(form: Form, result: Received, fields: _Fields) -> None:
         if part.name != "file":
             name = part.name or ""
             fields.check(name)  # before its text is read
-            fields.add(name, await text(part))
+            as_file = name == MARK and part.filename is not None
+            fields.add(name, await (read_mark(part) if as_file else text(part)))
             continue
         if seen_file:
             raise MalformedRequestError("The form has more than one file; send one a request.")

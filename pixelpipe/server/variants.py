@@ -9,8 +9,11 @@ from pixelpipe.server.blobs import send_blob
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.headers import PICTURE
 from pixelpipe.server.names import content_disposition, variant_file_name
+from pixelpipe.server.preferences import accept_of, best_format
 from pixelpipe.server.problems import problem_response
 from pixelpipe.server.submissions import caller_of
+
+_GIVEN_UP = frozenset({TaskState.FAILED, TaskState.CANCELLED})
 
 # A variant never changes, and nobody can guess its address.
 _IMMUTABLE = "public, max-age=31536000, immutable"
@@ -20,7 +23,8 @@ async def variant(request: web.Request) -> web.StreamResponse:
     """The variant's bytes, or why there are none; `?download=1` asks browsers to save them."""
     service = request.app[RUNTIME].service
     job = await service.get(request.match_info["job_id"], caller_of(request).reach)
-    found = job.variant(request.match_info["name"])
+    name = request.match_info["name"]
+    found = job.variant(name) or _negotiated(request, job.variants_of(name))
     if found is None:
         names = ", ".join(v.task.name for v in job.variants)
         raise VariantNotFoundError(f"This job has no such variant; it has {names}.")
@@ -28,17 +32,30 @@ async def variant(request: web.Request) -> web.StreamResponse:
         raise JobGoneError("The job was deleted, and this variant with it.")
     if found.state is not TaskState.COMPLETED:
         return _not_there(found)
-    headers = variant_headers(job, found, download=request.query.get("download") == "1")
     with service.reading(job):
         path = await service.variant_file(job, found)
         assert found.blob is not None
+        # Not before: one that had to be made again may be of another format.
+        headers = variant_headers(job, found, download=request.query.get("download") == "1")
+        if found.task.name != name:
+            headers["Vary"] = "Accept"
+            headers["Content-Location"] = found.task.name
         return await send_blob(request, path, found.blob, headers)
+
+
+def _negotiated(request: web.Request, formats: list[Variant]) -> Variant | None:
+    """Of the same variant in several formats, the one that the client likes best."""
+    hopeful = [each for each in formats if each.state not in _GIVEN_UP] or formats
+    by_format = {each.format: each for each in hopeful}
+    if not by_format:
+        return None
+    return by_format[best_format(accept_of(request), list(by_format))]
 
 
 def variant_headers(job: Job, made: Variant, *, download: bool) -> dict[str, str]:
     """What goes with the bytes of a variant: type, name and how long they may be kept."""
-    info = FORMATS[made.task.format]
-    file_name = variant_file_name(job.source.name, made.task.name, info.extension)
+    info = FORMATS[made.format]
+    file_name = variant_file_name(job.source.name, made.stem, info.extension)
     return {
         **PICTURE,
         "Content-Type": info.media_type,

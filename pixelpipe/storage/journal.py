@@ -36,7 +36,7 @@ _TENANTS = """
         FROM found WHERE found.tenant IS NOT NULL
     ) SELECT tenant FROM found WHERE tenant IS NOT NULL
 """
-_MADE = "SELECT sha256, size_bytes FROM tasks WHERE made_for = ? AND reuse_key = ? LIMIT 1"
+_MADE = "SELECT sha256, size_bytes, facts FROM tasks WHERE made_for = ? AND reuse_key = ? LIMIT 1"
 _EVENTS = """
     SELECT events.id, type, jobs.id, events.seq, data, tenant FROM events
     JOIN jobs ON jobs.number = events.job
@@ -232,7 +232,7 @@ def _reusable(
     connection: sqlite3.Connection, tenant: str, reuse_keys: Collection[str]
 ) -> Mapping[str, Blob]:
     found = {key: connection.execute(_MADE, (tenant, key)).fetchone() for key in reuse_keys}
-    return {key: Blob(*row) for key, row in found.items() if row}
+    return {key: rows.blob_of(*row) for key, row in found.items() if row}
 
 
 def _events(

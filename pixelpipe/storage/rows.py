@@ -1,7 +1,9 @@
 """Jobs as rows and back, and what follows from a record, for every journal alike."""
 
+import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -23,6 +25,7 @@ from pixelpipe.jobs.model import (
 )
 from pixelpipe.jobs.ports import Delivery
 from pixelpipe.jobs.records import Record
+from pixelpipe.recipes.facts import Facts
 from pixelpipe.recipes.task import Decode, Task
 
 Row = tuple[Any, ...]
@@ -32,6 +35,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _SOURCE = TypeAdapter(Source)
 _DECODE = TypeAdapter(Decode)
 _TASK = TypeAdapter(Task)
+_FACTS = TypeAdapter(Facts)
 
 INSERT_JOB = """
     INSERT INTO jobs (
@@ -49,13 +53,14 @@ UPDATE_JOB = """
 INSERT_TASK = """
     INSERT INTO tasks (
         task, reuse_key, state, attempts, strikes, sha256, size_bytes, cache, timings_ms,
-        problem, made_for, job, position
-    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        problem, made_for, facts, job, position
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+INSERT_MARK = "INSERT INTO marks (job, sha256, image) VALUES (?, ?, ?)"
 UPDATE_TASK = """
     UPDATE tasks SET
         state = ?, attempts = ?, strikes = ?, sha256 = ?, size_bytes = ?, cache = ?,
-        timings_ms = ?, problem = ?, made_for = ?
+        timings_ms = ?, problem = ?, made_for = ?, facts = ?
     WHERE job = ? AND position = ?
 """
 _JOBS = """
@@ -65,9 +70,10 @@ _JOBS = """
 """
 _TASKS = """
     SELECT job, task, reuse_key, state, attempts, strikes, sha256, size_bytes, cache, timings_ms,
-        problem
+        problem, facts
     FROM tasks WHERE job IN (SELECT value FROM json_each(?)) ORDER BY job, position
 """
+_MARKS = "SELECT job, sha256, image FROM marks WHERE job IN (SELECT value FROM json_each(?))"
 
 
 def microseconds(moment: datetime) -> int:
@@ -156,10 +162,16 @@ def job_row(record: Record, seq: int, number: int) -> Row:
 
 def new_task_rows(record: Record, number: int) -> Iterable[Row]:
     """What INSERT_TASK wants, for each variant of the job of that number."""
+    digests = _marks(record)
     for position, variant in record.variants:
-        task = _TASK.dump_json(variant.task).decode()
+        task = _TASK.dump_json(_with_mark(variant.task, digests)).decode()
         state = _task_state(variant, record.job.tenant)
         yield (task, variant.reuse_key, *state, number, position)
+
+
+def new_mark_rows(record: Record, number: int) -> Iterable[Row]:
+    """What INSERT_MARK wants, for each picture that lies on variants of the job of that number."""
+    return [(number, digest, image) for image, digest in _marks(record).items()]
 
 
 def task_rows(variants: Mapping[int, Variant], tenant: str, number: int) -> Iterable[Row]:
@@ -171,8 +183,11 @@ def task_rows(variants: Mapping[int, Variant], tenant: str, number: int) -> Iter
 def read_jobs(connection: sqlite3.Connection, numbers: Sequence[int]) -> Sequence[Job]:
     """The jobs of these numbers, in their order; one that is not there is left out."""
     wanted = json_text(numbers)
+    marks: dict[int, dict[str, str]] = {}
+    for number, digest, image in connection.execute(_MARKS, (wanted,)):
+        marks.setdefault(number, {})[digest] = image
     tasks = {
-        number: [_variant(row) for row in rows]
+        number: [_variant(row, marks.get(number, {})) for row in rows]
         for number, rows in groupby(connection.execute(_TASKS, (wanted,)), itemgetter(0))
     }
     jobs = {
@@ -206,6 +221,7 @@ def _task_state(variant: Variant, tenant: str) -> Row:
         json_text(variant.timings_ms),
         None if variant.problem is None else json_text(variant.problem),
         tenant if blob is not None and variant.state is TaskState.COMPLETED else None,
+        None if blob is None or blob.facts is None else json_text(blob.facts),
     )
 
 
@@ -234,20 +250,39 @@ def _job(row: Row, variants: list[Variant]) -> Job:
     )
 
 
-def _variant(row: Row) -> Variant:
+def _marks(record: Record) -> dict[str, str]:
+    """The digests of the pictures that lie on variants, by picture."""
+    marks = [variant.task.watermark for _, variant in record.variants]
+    images = dict.fromkeys(mark.image for mark in marks if mark)
+    return {image: hashlib.sha256(image.encode()).hexdigest() for image in images}
+
+
+def _with_mark(task: Task, images: Mapping[str, str]) -> Task:
+    """The task with another in the place of its watermark's picture."""
+    mark = task.watermark
+    return replace(task, watermark=replace(mark, image=images[mark.image])) if mark else task
+
+
+def _variant(row: Row, marks: Mapping[str, str]) -> Variant:
+    """The variant of a row; `marks` are its job's pictures by digest."""
     _, task, reuse_key, state, attempts, strikes, sha256, size_bytes, cache, *rest = row
-    timings_ms, problem = rest
+    timings_ms, problem, facts = rest
     return Variant(
-        task=_TASK.validate_json(task),
+        task=_with_mark(_TASK.validate_json(task), marks),
         reuse_key=reuse_key,
         state=TaskState(state),
         attempts=attempts,
         strikes=strikes,
-        blob=None if sha256 is None else Blob(sha256, size_bytes),
+        blob=None if sha256 is None else blob_of(sha256, size_bytes, facts),
         cache=Cache(cache),
         timings_ms=from_json(timings_ms),
         problem=None if problem is None else from_json(problem),
     )
+
+
+def blob_of(sha256: str, size_bytes: int, facts: str | None) -> Blob:
+    """The blob of these columns of a task."""
+    return Blob(sha256, size_bytes, None if facts is None else _FACTS.validate_json(facts))
 
 
 def event_of(row: Row) -> Event:

@@ -149,6 +149,20 @@ _POISONS = (
 )
 
 
+_FACTS = (
+    "ALTER TABLE tasks ADD COLUMN facts TEXT",
+    # Pictures of watermarks: one may lie on every variant of its job, whose tasks have its digest.
+    """
+    CREATE TABLE marks (
+        job INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+        sha256 TEXT NOT NULL,
+        image TEXT NOT NULL,
+        PRIMARY KEY (job, sha256)
+    ) STRICT
+    """,
+)
+
+
 def _create(connection: sqlite3.Connection) -> None:
     for statement in _FIRST:
         connection.execute(statement)
@@ -159,9 +173,14 @@ def _add_poisons(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _add_facts(connection: sqlite3.Connection) -> None:
+    for statement in _FACTS:
+        connection.execute(statement)
+
+
 # From each version to the next, from 0, the empty database, on. What stands here once released
 # is never changed.
-MIGRATIONS: Sequence[Migration] = (_create, _add_poisons)
+MIGRATIONS: Sequence[Migration] = (_create, _add_poisons, _add_facts)
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -117,6 +117,8 @@ class Steps:
         standing = _Standing(*written)
         self._standings[record.job.id, record.job.epoch] = standing
         self._connection.executemany(rows.INSERT_TASK, rows.new_task_rows(record, standing.number))
+        for mark in rows.new_mark_rows(record, standing.number):
+            execute(rows.INSERT_MARK, mark)
         if key:
             execute(_INSERT_KEY, _key_row(key, standing.number))
         return standing, blobs

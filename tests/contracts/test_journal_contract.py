@@ -27,7 +27,7 @@ from tests.journals import (
     step,
     unused,
 )
-from tests.tasks import make_task
+from tests.tasks import FACTS, MARK, make_task
 
 SMALL, LARGE, OTHER = Blob("small", 10), Blob("large", 1000), Blob("other", 10)
 KEY = Key("tenant", "key", "fingerprint")
@@ -76,6 +76,31 @@ async def test_gives_back_what_became_of_a_job(stock: Stock) -> None:
     finish(missed, None)
     await stock.record(step(job, 0, 1, event=EventType.JOB_PARTIAL))
     assert await stock.get("a") == job
+
+
+async def test_what_a_variant_tells_is_kept_with_its_bytes(stock: Stock) -> None:
+    job = await stock.enter(make_job("a", "made"))
+    stock.shelf.put(SMALL.sha256)
+    (made,) = job.variants
+    finish(made, replace(SMALL, facts=FACTS))
+    job.state, job.ended_at = JobState.COMPLETED, at(7)
+    await stock.record(step(job, 0, event=EventType.JOB_COMPLETED))
+    found = (await stock.get("a")).variants[0].blob
+    assert found is not None
+    assert found.facts == FACTS
+    there = await stock.journal.reusable("tenant", [made.reuse_key])
+    assert there[made.reuse_key].facts == FACTS
+
+
+async def test_marks_are_kept_with_the_variants_that_they_lie_on(stock: Stock) -> None:
+    job = make_job("a", "one", "two", "other", "none")
+    for variant, image in zip(job.variants, ("AAAA", "AAAA", "BBBB"), strict=False):
+        variant.task = replace(variant.task, watermark=replace(MARK, image=image))
+    await stock.enter(job)
+    assert await stock.get("a") == job
+    assert await stock.journal.list(Listing(tenant="tenant", limit=1)) == [job]
+    (taken,) = await stock.journal.take_over()
+    assert taken.variants == job.variants
 
 
 async def test_moments_are_kept_to_the_microsecond_whatever_their_time_zone(stock: Stock) -> None:

@@ -17,7 +17,17 @@ from pixelpipe.config import Settings
 from pixelpipe.runtime import Runtime
 from tests.api_keys import NOW, Held, drop_key, keep_keys, make_key
 from tests.guarded import Guarded, guarded
-from tests.http_jobs import Json, begun, document, own_photo, refusal, specs, until, until_true
+from tests.http_jobs import (
+    Json,
+    begun,
+    document,
+    made,
+    own_photo,
+    refusal,
+    specs,
+    until,
+    until_true,
+)
 from tests.serving import small_settings
 
 OWNER, OTHER, ADMIN = make_key("owner"), make_key("other"), make_key("admin", [Scope.ADMIN])
@@ -205,3 +215,15 @@ async def test_links_and_sessions_are_good_below_a_path(runtime: Runtime) -> Non
             assert await status(house, url) == 200
         assert await status(house, links["archive"].removeprefix("/img")) == 404
         assert await status(house, f"/img/api/jobs/{job['id']}") == 401
+
+
+async def test_the_address_that_chooses_a_format_has_a_link_too(house: Guarded) -> None:
+    wanted = [{"name": "hero", "resize": {"width": 20}, "formats": ["webp", "jpeg"]}]
+    async with house.as_one(OWNER) as owner:
+        job = await made(owner, own_photo(), wanted)
+    links = await links_of(house, job)
+    assert [variant["name"] for variant in links["variants"]] == ["hero.webp", "hero.jpeg", "hero"]
+    for accept in ("image/webp", "image/jpeg"):
+        answer = await house.client.get(links["variants"][2]["url"], headers={"Accept": accept})
+        assert (answer.status, answer.headers["Content-Type"]) == (200, accept)
+        assert answer.headers["Vary"] == "Accept"

@@ -23,6 +23,7 @@ SPECS = [
     {"name": "small", "resize": {"width": 64, "height": 48}},
     {"name": "gray", "resize": {"width": 40}, "grayscale": True, "format": "webp"},
 ]
+CROP = {"width": 100, "height": 200}
 MINE = """
 [shop.variants.thumb]
 resize.height = 50
@@ -286,3 +287,16 @@ def test_photographs_that_do_not_fit_together_come_one_after_the_other(
     done = run(folder, "process", *photos, "--variants", "specs.json", "--workers", "4")
     assert done.returncode == 0, done.stdout
     assert len(sizes(folder / "out")) == len(photos) * len(SPECS)
+
+
+def test_formats_are_files_side_by_side(folder: Path) -> None:
+    wish = {"name": "hero", "resize": {"width": 60}, "rotate": 90, "trim": {}, "crop": CROP}
+    spec = [{**wish, "formats": ["webp", "jpeg"]}, {"name": "auto", "format": "auto"}]
+    (folder / "specs.json").write_text(json.dumps(spec))
+    made = run(folder, "process", "beach.jpg", "--variants", "specs.json")
+    assert made.returncode == 0, made.stderr
+    assert sizes(folder / "out") == {
+        "hero.webp": (60, 120),
+        "hero.jpg": (60, 120),
+        "auto.jpg": opened(photo_jpeg()).size,
+    }

@@ -21,6 +21,7 @@ from pixelpipe.errors import (
 )
 from pixelpipe.recipes.plan import Plan
 from pixelpipe.recipes.task import Task
+from tests.tasks import FACTS
 
 _MOST_UPLOAD_BYTES = 1_000_000
 
@@ -189,7 +190,7 @@ class FakeWork:
             self.content = bytes(self._source.view())
 
     async def _deliver(self, index: int, content: bytearray) -> None:
-        encoded = Encoded(memoryview(content), hashlib.sha256(content).hexdigest(), 2.0, 1.0)
+        encoded = Encoded(memoryview(content), hashlib.sha256(content).hexdigest(), 2.0, 1.0, FACTS)
         try:
             await self._sink.task_made(index, encoded)
         except PixelPipeError as error:

@@ -40,6 +40,7 @@ from tests.journals import (
     step,
     unused,
 )
+from tests.tasks import MARK
 
 SMALL = Blob("small", 10)
 DEADLINE_S = 20
@@ -180,6 +181,26 @@ async def test_removed_jobs_give_their_room_back(path: Path) -> None:
         assert await _database(stock).read(pragma, "page_count") < grown / 10
 
 
+async def test_a_mark_on_many_variants_takes_room_once_and_goes_with_its_job(path: Path) -> None:
+    async with opened(path) as stock:
+        job = make_job("a", *(f"v{number}" for number in range(50)))
+        for variant in job.variants:
+            variant.task = replace(variant.task, watermark=replace(MARK, image="A" * 100_000))
+        before = await _database(stock).read(pragma, "page_count")
+        await stock.enter(job)
+        pages = await _database(stock).read(pragma, "page_count") - before
+        assert pages * await _database(stock).read(pragma, "page_size") < 300_000
+        images = {
+            id(v.task.watermark.image) for v in (await stock.get("a")).variants if v.task.watermark
+        }
+        assert len(images) == 1
+        await stock.complete(job, {})
+        await stock.journal.evict(-1, unused)
+        await stock.journal.expire(ended_before=at(1000), deleted_before=at(1000), keep=unused)
+        count = await _database(stock).read(_count_marks)
+        assert count == 0
+
+
 # Versions
 
 
@@ -252,6 +273,11 @@ def test_opening_at_the_same_moment_makes_the_tables_once(path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def _count_marks(connection: sqlite3.Connection) -> int:
+    (count,) = connection.execute("SELECT COUNT(*) FROM marks").fetchone()
+    return int(count)
 
 
 def _migrated(path: Path, migrations: Sequence[Migration]) -> int:

@@ -4,17 +4,20 @@ import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import TypeGuard, cast, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from pixelpipe import errors
 from pixelpipe.config import Settings, variables_of
+from pixelpipe.formats.registry import WRITABLE
 from pixelpipe.jobs.model import EventType
 from pixelpipe.recipes.presets import load_presets
-from pixelpipe.recipes.spec import parse_specs
+from pixelpipe.recipes.spec import Spec, parse_specs
 from pixelpipe.runtime import Runtime
 from pixelpipe.server.app import make_app
+from pixelpipe.server.single import PLACES
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -63,6 +66,36 @@ def _routes() -> set[str]:
 
 def test_names_every_route() -> None:
     assert sorted(_first_cells("HTTP API")) == sorted(_routes())
+
+
+def _spec_fields() -> list[str]:
+    """Every field of a spec, with what is inside it where that stands in the table by itself."""
+    fields = []
+    for name, field in Spec.model_fields.items():
+        options = [o for o in (field.annotation, *get_args(field.annotation)) if _is_model(o)]
+        whole = name in ("crop", "pad")  # shown as one example
+        inner = [f"{name}.{key}" for model in options for key in model.model_fields]
+        fields += [name] if whole or not inner else inner
+    return fields
+
+
+def _is_model(kind: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def test_names_every_field_of_a_spec() -> None:
+    assert sorted(_first_cells("Variants")) == sorted(_spec_fields())
+
+
+def test_names_every_flat_field() -> None:
+    (row,) = re.findall(r"^\| `POST /api/transform` .*$", _section("HTTP API"), re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", row.partition("flat fields:")[2].partition("(objects")[0]))
+    assert named - {"mark"} == PLACES.keys()
+
+
+def test_names_every_format_that_can_be_written() -> None:
+    (row,) = re.findall(r"^\| `format` \|.*$", _section("Variants"), re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", row)) - {"format", "auto"} >= set(WRITABLE)
 
 
 def test_names_every_event() -> None:

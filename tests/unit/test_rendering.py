@@ -2,11 +2,11 @@
 
 import asyncio
 
-from pixelpipe.formats.registry import Format
 from pixelpipe.jobs.rendering import Renders
 from pixelpipe.jobs.submission import Rendered
+from tests.tasks import FACTS
 
-RENDERED = Rendered(b"", Format.JPEG, 1, 1, "", {})
+RENDERED = Rendered(b"", FACTS, "", {})
 
 
 async def test_who_comes_just_after_the_last_has_gone_is_not_refused() -> None:
@@ -27,5 +27,5 @@ async def test_who_comes_just_after_the_last_has_gone_is_not_refused() -> None:
         second = asyncio.create_task(renders.render("", "key", work, lambda: None))
     go.set()
 
-    assert (await second).format is Format.JPEG
+    assert (await second).facts == FACTS
     assert not renders.tasks

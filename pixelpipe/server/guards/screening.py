@@ -16,7 +16,7 @@ from pixelpipe.errors import (
     UploadTooSlowError,
     VariantNotFoundError,
 )
-from pixelpipe.recipes.spec import NAME_PATTERN
+from pixelpipe.recipes.spec import VARIANT_PATTERN
 from pixelpipe.server.context import RUNTIME
 
 # Of a request that is no upload.
@@ -24,7 +24,7 @@ SMALL_BODY_BYTES = 65536
 
 # Ids are 22 of these characters; whoever makes others one day finds them let through.
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_NAME = re.compile(NAME_PATTERN)
+_NAME = re.compile(VARIANT_PATTERN)
 
 
 @web.middleware
