@@ -12,12 +12,13 @@ export class Tile {
   #photographName;
   #frame = element("a", { className: "frame" });
   #size = element("span", { className: "tile-size" });
+  #palette = element("span", { className: "palette", ariaHidden: "true" });
   #made = element("span", { className: "tile-made" });
 
   constructor(name, photographName) {
     this.#photographName = photographName;
     const title = element("span", { className: "tile-name", title: name }, name);
-    const parts = [this.#frame, title, this.#size, this.#made];
+    const parts = [this.#frame, this.#palette, title, this.#size, this.#made];
     this.node = element("li", { className: "tile", data: { name } }, ...parts);
   }
 
@@ -29,7 +30,9 @@ export class Tile {
   show(variant, planned, sourceRatio) {
     const width_px = variant.width ?? planned?.width;
     const height_px = variant.height ?? planned?.height;
-    shape(this.#frame, width_px, height_px, sourceRatio);
+    for (const node of [this.#frame, this.#palette]) {
+      shape(node, width_px, height_px, sourceRatio);
+    }
     this.#tellSize(width_px, height_px, variant.reduced && variant.state !== "failed");
     const wasCompleted = this.node.dataset.state === "completed";
     this.node.dataset.state = variant.state;
@@ -58,10 +61,16 @@ export class Tile {
       width: variant.width,
       height: variant.height,
     });
-    picture.addEventListener("load", () => picture.classList.add("developed"));
+    // Until the picture is there its colour stands for it.
+    this.#frame.style.backgroundColor = variant.dominant ?? "";
+    picture.addEventListener("load", () => {
+      picture.classList.add("developed");
+      this.#frame.style.backgroundColor = "";
+    });
     picture.src = variant.url;
     this.#frame.replaceChildren(picture);
     Object.assign(this.#frame, { href: variant.url, target: "_blank", rel: "noopener" });
+    this.#palette.replaceChildren(...(variant.palette ?? []).map(swatch));
     this.#tellMaking(variant);
   }
 
@@ -76,14 +85,21 @@ export class Tile {
 
   #download(variant) {
     const stem = this.#photographName.replace(/\.[^.]*$/, "");
+    const name = variant.name.replace(`.${variant.format}`, "");
     const extension = variant.format === "jpeg" ? "jpg" : variant.format;
     return element("a", {
       className: "download",
       href: variant.url,
-      download: `${stem}-${variant.name}.${extension}`,
+      download: `${stem}-${name}.${extension}`,
       title: `Download ${variant.name}`,
       "aria-label": `Download ${variant.name} of ${this.#photographName}`,
       textContent: "↓",
     });
   }
+}
+
+function swatch(color) {
+  const node = element("i", { title: color });
+  node.style.backgroundColor = color;
+  return node;
 }
