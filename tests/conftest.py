@@ -7,6 +7,8 @@ loop with it. Tests that break things, or need other settings, open a runtime of
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import pillow_heif
+import pillow_jxl  # noqa: F401 - with it Pillow, the tests' own codec, reads and writes JPEG XL
 import pytest
 import pytest_asyncio
 from blockbuster import blockbuster_ctx
@@ -16,6 +18,8 @@ from pixelpipe.config import Settings
 from pixelpipe.logs import configure_logs
 from pixelpipe.runtime import Runtime, open_runtime
 from tests.serving import Client, LiveServer, connected, small_settings
+
+pillow_heif.register_heif_opener()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -97,6 +97,10 @@ def test_only_imaging_and_the_worker_import_opencv() -> None:
     assert outside == {"engine/worker.py"}
 
 
+def test_only_imaging_imports_pillow() -> None:
+    assert not {name for name in _importers("PIL") if not name.startswith("imaging/")}
+
+
 def test_only_the_configuration_touches_the_environment() -> None:
     assert _uses("environ", "getenv", "putenv") == {"config.py"}
 
@@ -107,7 +111,7 @@ def test_only_the_arena_knows_shared_memory() -> None:
 
 def test_imaging_knows_no_process_no_file_and_no_network() -> None:
     processes = ("os", "subprocess", "multiprocessing", "threading", "signal", "mmap")
-    outside_world = ("io", "pathlib", "tempfile", "shutil", "socket", "asyncio", "aiohttp")
+    outside_world = ("pathlib", "tempfile", "shutil", "socket", "asyncio", "aiohttp")
     banned = processes + outside_world
     assert not {name for name in _importers(*banned) if name.startswith("imaging/")}
     opened = {name for name in _uses("open", "imread", "imwrite") if name.startswith("imaging/")}
