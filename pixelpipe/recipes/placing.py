@@ -4,9 +4,7 @@ Exact numbers, no pixels: the plan uses it, and a worker again where only the pi
 of the source is left.
 """
 
-from dataclasses import dataclass
-
-from pixelpipe.recipes.geometry import lay_out
+from pixelpipe.recipes.geometry import Layout, lay_out
 from pixelpipe.recipes.sizing import Wanted
 from pixelpipe.recipes.task import SIDEWAYS, Canvas, Pad, Rect
 
@@ -26,25 +24,6 @@ _CODES = {moves: code for code, moves in _TURNS.items()}
 _ROTATED = {0: 1, 90: 6, 180: 3, 270: 8}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One variant's geometry; see `task.Task`.
-
-    Attributes:
-        region: The part of the upright source that is used.
-        width: Width to which it is resized, before it is turned.
-        height: Height to which it is resized, before it is turned.
-        canvas: The padded canvas around it, once turned; or None.
-        reduced: Whether it is smaller than asked, the source being too small.
-    """
-
-    region: Rect
-    width: int
-    height: int
-    canvas: Canvas | None
-    reduced: bool
-
-
 def turn_code(rotate: int, *, horizontally: bool, vertically: bool) -> int:
     """The EXIF orientation that is undone by turning clockwise and then mirroring.
 
@@ -57,7 +36,7 @@ def turn_code(rotate: int, *, horizontally: bool, vertically: bool) -> int:
     return _CODES[sideways, across != horizontally, down != vertically]
 
 
-def place(bounds: Rect, turn: int, wanted: Wanted | None, pad: Pad | None) -> Place:
+def place(bounds: Rect, turn: int, wanted: Wanted | None, pad: Pad | None) -> Layout:
     """Lay one variant out.
 
     Args:
@@ -65,13 +44,17 @@ def place(bounds: Rect, turn: int, wanted: Wanted | None, pad: Pad | None) -> Pl
         turn: How the result is turned; size, fit, gravity and padding are of the turned picture.
         wanted: The wanted size; None keeps that of `bounds`.
         pad: What is added around it; or None.
+
+    Returns:
+        The layout; its region is of the upright source, its size that before the turn, and its
+        canvas is around the turned picture.
     """
     sideways = turn in SIDEWAYS
     width, height = bounds.width, bounds.height
     layout = lay_out(*((height, width) if sideways else (width, height)), wanted)
     inner = unturned(layout.region, turn, width, height)
     made = (layout.height, layout.width) if sideways else (layout.width, layout.height)
-    return Place(
+    return Layout(
         region=Rect(bounds.x + inner.x, bounds.y + inner.y, inner.width, inner.height),
         width=made[0],
         height=made[1],

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pixelpipe.formats.registry import ANIMATED, FORMATS, WRITABLE, Format
 from pixelpipe.formats.source import SourceInfo
 from pixelpipe.recipes import task as tasks
+from pixelpipe.recipes.geometry import Layout
 from pixelpipe.recipes.marks import base64_of, probed_mark
 from pixelpipe.recipes.mistakes import rule
-from pixelpipe.recipes.placing import Place, place, turn_code, unturned
+from pixelpipe.recipes.placing import place, turn_code, unturned
 from pixelpipe.recipes.sizing import SMART, Fit, Gravity, Point, Sizing
 from pixelpipe.recipes.spec import FORMAT_MARK, Animation, Flip, Profile, Spec
 from pixelpipe.recipes.spec_fields import AUTO, BLURRED, rgb
@@ -136,7 +137,7 @@ def _bounds(source: SourceInfo, spec: Spec, turn: int) -> Rect:
     return unturned(Rect(crop.x, crop.y, crop.width, crop.height), turn, width, height)
 
 
-def _placed(bounds: Rect, spec: Spec, turn: int) -> Place:
+def _placed(bounds: Rect, spec: Spec, turn: int) -> Layout:
     """Where the variant lies; with `trim`, how large it may become at most."""
     whole = place(bounds, turn, spec.resize, _pad(spec))
     if spec.trim is None:
@@ -145,7 +146,7 @@ def _placed(bounds: Rect, spec: Spec, turn: int) -> Place:
         return replace(whole, region=bounds)
     width, height = _most_left(bounds, spec.resize, turn)
     wide = place(Rect(0, 0, width, height), turn, None, _pad(spec))
-    return Place(bounds, width, height, wide.canvas, whole.reduced)
+    return Layout(bounds, width, height, wide.canvas, whole.reduced)
 
 
 def _most_left(bounds: Rect, resize: Resize | None, turn: int) -> tuple[int, int]:
