@@ -5,6 +5,8 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+from PIL import Image
+
 from tests.photographs import opened, photo_jpeg
 from tests.serving import LiveServer
 
@@ -15,6 +17,7 @@ def test_the_curl_examples_do_what_they_say(live_server: LiveServer, tmp_path: P
     (block,) = re.findall(r"^```sh\n(# A photograph.*?)^```", README, re.MULTILINE | re.DOTALL)
     script = block.replace("localhost:3000", live_server.url.removeprefix("http://"))
     (tmp_path / "photo.jpg").write_bytes(photo_jpeg(1400, 900))
+    Image.new("RGBA", (120, 60), (255, 0, 0, 200)).save(tmp_path / "logo.png")
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=tmp_path,
@@ -34,5 +37,8 @@ def test_the_curl_examples_do_what_they_say(live_server: LiveServer, tmp_path: P
         "photo.jpg": (1400, 900),
         "upload-hero.webp": (1200, 630),
         "small.avif": (400, 257),
+        "logo.png": (120, 60),
+        "marked.jpg": (400, 257),
+        "photo-wide.webp": (800, 300),
         "quad.jpg": (1400, 900),
     }
