@@ -12,7 +12,7 @@ from pixelpipe.server.access import REQUEST_ID_FIELD
 from pixelpipe.server.headers import protect
 from pixelpipe.server.problems import error_response
 
-LINGER_S = 1.0
+LINGER_S = 2.0
 LINGER_BYTES = 4 * 1024 * 1024
 
 # More are closed without lingering: they need descriptors that nobody counts.
