@@ -102,6 +102,16 @@ def test_extents_have_to_lie_in_the_file(shift: int) -> None:
     assert refused > (end - at) / 2
 
 
+def test_extents_that_take_no_bytes_are_counted() -> None:
+    """Here 78 bytes are 850,000 of them; 1 KB took a gigabyte."""
+    places = b"".join(struct.pack(">HHH", number, 0, 0xFFFF) for number in range(1, 14))
+    flood = box(b"iloc", bytes(4), struct.pack(">HH", 0, 13), places)
+    at = STILL.index(b"meta") + 8
+    (size,) = struct.unpack_from(">I", STILL, at - 12)
+    head = STILL[: at - 12] + struct.pack(">I", size + len(flood)) + STILL[at - 8 : at]
+    assert "more than 65536 pieces" in refusal(head + flood + STILL[at:], Format.AVIF)
+
+
 def test_a_cut_file_is_incomplete() -> None:
     assert refusal(STILL[:-10], Format.AVIF) == incomplete(Format.AVIF)
 

@@ -21,6 +21,7 @@ _FIELD_BYTES = (0, 4, 8)
 _METADATA = frozenset({b"Exif", b"mime"})
 _MAX_ITEMS = 1024
 _MAX_TARGETS = 1 << 16
+_MAX_EXTENTS = 1 << 16
 _IN_FILE, _IN_META = 0, 1
 
 
@@ -94,15 +95,17 @@ class Items:
         place = self._places.get(item)
         if place is None:
             raise incomplete(self._source)
-        if place.method == _IN_META:
-            idat = find(self._meta, b"idat", FULL_BOX_HEADER_BYTES)
-            parts = [idat.raw(start, end - start) for start, end in place.extents]
-            return memoryview(b"".join(parts))
-        outside = any(end > len(self._data) for _, end in place.extents)
-        if place.method != _IN_FILE or outside or not place.extents:
+        if place.method not in {_IN_FILE, _IN_META} or not place.extents:
             raise incomplete(self._source)
-        slices = [self._data[start:end] for start, end in place.extents]
+        whole = self._data if place.method == _IN_FILE else self._box_of_data
+        if any(end > len(whole) for _, end in place.extents):
+            raise incomplete(self._source)
+        slices = [whole[start:end] for start, end in place.extents]
         return slices[0] if len(slices) == 1 else memoryview(b"".join(slices))
+
+    @cached_property
+    def _box_of_data(self) -> memoryview:
+        return find(self._meta, b"idat", FULL_BOX_HEADER_BYTES).memory
 
     @cached_property
     def _places(self) -> dict[int, _Place]:
@@ -153,6 +156,7 @@ class _Locations:
     def __init__(self, iloc: Reader, file_bytes: int, source: Format) -> None:
         self.places: dict[int, _Place] = {}
         self._iloc = iloc
+        self._extents = 0
         (self._version,) = iloc.unpack(_VERSION, 0)
         self._at = FULL_BOX_HEADER_BYTES
         sizes = self._take(2)
@@ -182,7 +186,12 @@ class _Locations:
         self._take(2)  # data reference
         base = self._take(self._base_bytes)
         place = _Place(method, [])
-        for _ in range(self._take(2)):
+        count = self._take(2)
+        # Of no bytes each, thousands would take no more than their number.
+        self._extents += count
+        if self._extents > _MAX_EXTENTS:
+            raise self._iloc.damaged(f"its items lie in more than {_MAX_EXTENTS} pieces")
+        for _ in range(count):
             if self._version:
                 self._take(self._index_bytes)
             start = base + self._take(self._offset_bytes)
