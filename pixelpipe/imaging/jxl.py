@@ -88,8 +88,17 @@ def encode_jxl(pixels: Pixels, quality: int, *, lossless: bool = False) -> bytes
 
 @cache
 def _plugin() -> ModuleType:
-    """The extra; who calls it has seen that it is installed."""
-    return import_module("pillow_jxl")
+    """The extra; who calls it has seen that it is installed.
+
+    Raises:
+        InternalError: It cannot be loaded, though it is there.
+    """
+    try:
+        return import_module("pillow_jxl")
+    except (ImportError, OSError) as refusal:
+        raise InternalError(
+            f"The pillow-jxl-plugin that is installed cannot be loaded: {refusal}."
+        ) from refusal
 
 
 def _pixels(content: bytes, height: int, width: int, count: int) -> Pixels:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pixelpipe.errors import InternalError
 from pixelpipe.formats.registry import Format
 from pixelpipe.formats.screens.fault import incomplete
 
@@ -65,8 +66,21 @@ def decode_hevc(units: Iterable[bytes | memoryview]) -> Decoded:
 
 @cache
 def load() -> Any:  # noqa: ANN401 - a library has whatever functions it has
-    """The library; the symbols of what a module is linked to are found by way of the module."""
-    library = ctypes.CDLL(import_module("_pillow_heif").__file__)
+    """The library; the symbols of what a module is linked to are found by way of the module.
+
+    Raises:
+        InternalError: Another build of pillow-heif, which has it somewhere else, or not at all.
+    """
+    try:
+        return _declared(ctypes.CDLL(import_module("_pillow_heif").__file__))
+    except (ImportError, OSError, AttributeError) as missing:
+        raise InternalError(
+            f"The pillow-heif that is installed brings no libde265 to call: {missing}."
+        ) from missing
+
+
+def _declared(library: Any) -> Any:  # noqa: ANN401
+    """The library with what its functions take and return."""
     pointer, number = ctypes.c_void_p, ctypes.c_int
     for name, result, arguments in (
         ("new_decoder", pointer, ()),
