@@ -7,12 +7,15 @@ from math import inf
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from pixelpipe.formats.registry import Format
+from pixelpipe.imaging.alpha import premultiply
 from pixelpipe.imaging.operations.effects import grayscale
 from pixelpipe.imaging.picture import Picture
 from pixelpipe.imaging.pixels import Pixels, as_pixels
+from pixelpipe.imaging.resampling import lanczos as lanczos_module
 from pixelpipe.imaging.resampling import resize as module
 from pixelpipe.imaging.resampling.resize import resize
 from pixelpipe.imaging.resampling.three_taps import MEAN, filtered
@@ -173,6 +176,44 @@ def test_tiny_targets_are_near_the_mean_colour(size: tuple[int, int], kernel: Ke
     resized = resize(picture_of(pixels), Rect(0, 0, 400, 300), *size, kernel=kernel)
     assert resized.shape == (size[1], size[0], 3)
     assert np.abs(resized.mean(axis=(0, 1)) - pixels.mean(axis=(0, 1))).max() < 8
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(
+    ("region", "size"),
+    [
+        (Rect(0, 0, 1003, 751), (7, 5)),
+        (Rect(0, 0, 1003, 751), (900, 6)),
+        (Rect(101, 57, 803, 601), (9, 7)),
+        (Rect(401, 307, 203, 151), (2, 3)),
+        (Rect(500, 300, 20, 9), (400, 180)),
+    ],
+)
+def test_tiny_sides_are_made_of_few_pixels(
+    region: Rect, size: tuple[int, int], channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the quick halves and not of every pixel as floats, and as well as of those."""
+    pixels = photograph(751, 1003)
+    if channels == 1:
+        pixels = grayscale(pixels)
+    elif channels > 3:
+        disc = cv2.circle(np.zeros(pixels.shape[:2], np.uint8), (520, 370), 300, 255, -1)
+        pixels = as_pixels(cv2.merge([*cv2.split(pixels), disc]))
+    read = 0
+    to_samples = lanczos_module._to_samples
+
+    def counting(part: Pixels, mixing: lanczos_module._Mixing) -> NDArray[np.float32]:
+        nonlocal read
+        read += part.shape[0] * part.shape[1]
+        return to_samples(part, mixing)
+
+    wanted = lanczos_module.resize(picture_of(pixels), region, size, Kernel.FAST, linear=False)
+    monkeypatch.setattr(lanczos_module, "_to_samples", counting)
+    resized = resize(picture_of(pixels), region, *size)
+    assert read < 0.2 * region.width * region.height
+    if channels > 3:
+        wanted, resized = premultiply(wanted), premultiply(resized)
+    assert psnr(resized, wanted) > 38
 
 
 @pytest.mark.parametrize("kernel", Kernel)

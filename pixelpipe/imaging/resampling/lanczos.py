@@ -57,8 +57,8 @@ class _Block:
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
-    """A region along one side, in decoded pixels, of which there are `size`."""
+class Stretch:
+    """A region along one side, in pixels that are given, of which there are `size`."""
 
     first: float
     length: float
@@ -84,6 +84,15 @@ class _Side:
         return _Block(made, low, weights.astype(np.float32))
 
 
+@dataclass(frozen=True, slots=True)
+class _Mixing:
+    """What is mixed: light, and not levels; and whether alpha multiplies it before and after."""
+
+    linear: bool = False
+    multiplies: bool = False
+    divides: bool = False
+
+
 def resize(
     picture: Picture, region: Rect, size: tuple[int, int], kernel: Kernel, *, linear: bool
 ) -> Pixels:
@@ -99,22 +108,46 @@ def resize(
     Returns:
         Pixels of just that size, rounded to the nearest level.
     """
+    reduction, weighted = picture.plan.reduction, picture.weighted
+    height, width = picture.pixels.shape[:2]
+    across = Stretch(region.x / reduction, region.width / reduction, width)
+    down = Stretch(region.y / reduction, region.height / reduction, height)
+    mixing = _Mixing(linear=linear, multiplies=weighted, divides=weighted)
     shape = LANCZOS3 if kernel == Kernel.LANCZOS3 else CUBIC
-    reduction = picture.plan.reduction
-    pixels = picture.pixels
-    height, width = pixels.shape[:2]
-    across = _Side(region.x / reduction, region.width / reduction, width)
-    down = _Side(region.y / reduction, region.height / reduction, height)
+    return _resized(picture.pixels, (across, down), size, shape, mixing)
+
+
+def resize_level(
+    pixels: Pixels, stretches: tuple[Stretch, Stretch], size: tuple[int, int], *, weighted: bool
+) -> Pixels:
+    """Resize a part of a level (see `Picture.level`) by the cubic.
+
+    Args:
+        pixels: The level.
+        stretches: The part of it: of its columns, and of its rows.
+        size: Width and height of the result.
+        weighted: Whether its colours are multiplied by alpha; those of the result are not.
+    """
+    return _resized(pixels, stretches, size, CUBIC, _Mixing(divides=weighted))
+
+
+def _resized(
+    pixels: Pixels,
+    stretches: tuple[Stretch, Stretch],
+    size: tuple[int, int],
+    shape: Interpolation,
+    mixing: _Mixing,
+) -> Pixels:
+    across, down = stretches
     columns = across.blocks(size[0], _COLUMNS_AT_ONCE, shape)
     read = slice(columns[0].low, max(block.read.stop for block in columns))
     result = np.empty((size[1], size[0], *pixels.shape[2:]), np.uint8)
     for rows in down.blocks(size[1], _ROWS_AT_ONCE, shape):
         made = np.zeros((1,), np.float32)
         for part in rows.parts:
-            samples = _to_samples(pixels[part.read, read], weighted=picture.weighted, linear=linear)
-            made = made + _product(part.weights, samples)
+            made = made + _product(part.weights, _to_samples(pixels[part.read, read], mixing))
         planes = _across(_planes(made), columns, read.start)
-        result[rows.made] = _to_pixels(planes, weighted=picture.weighted, linear=linear)
+        result[rows.made] = _to_pixels(planes, mixing)
     return result
 
 
@@ -138,22 +171,22 @@ def _across(planes: Floats, columns: list[_Block], read_from: int) -> Floats:
     return made.reshape(*planes.shape[:2], -1)
 
 
-def _to_samples(pixels: Pixels, *, weighted: bool, linear: bool) -> Floats:
-    """Levels or light as floats, multiplied by alpha where there is some."""
-    samples = to_light(pixels) if linear else np.asarray(pixels, np.float32)
+def _to_samples(pixels: Pixels, mixing: _Mixing) -> Floats:
+    """Levels or light as floats."""
+    samples = to_light(pixels) if mixing.linear else np.asarray(pixels, np.float32)
     if has_alpha(pixels):
         samples[..., BGR] = pixels[..., BGR]
-    if weighted:
+    if mixing.multiplies:
         samples[..., :BGR] *= samples[..., BGR:] * np.float32(1 / _OPAQUE)
     return samples
 
 
-def _to_pixels(planes: Floats, *, weighted: bool, linear: bool) -> Pixels:
+def _to_pixels(planes: Floats, mixing: _Mixing) -> Pixels:
     """The inverse, rounded to the nearest level."""
     colors, alpha = planes[:BGR], planes[BGR:]
-    if weighted:
+    if mixing.divides:
         colors *= _OPAQUE / np.maximum(alpha, np.float32(_LEAST_ALPHA))
-    levels = [to_levels(color) if linear else _rounded(color) for color in colors]
+    levels = [to_levels(color) if mixing.linear else _rounded(color) for color in colors]
     levels += [_rounded(plane) for plane in alpha]
     return levels[0] if len(levels) == GRAY else as_pixels(cv2.merge(levels))
 
