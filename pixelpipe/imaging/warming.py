@@ -92,7 +92,7 @@ def _each_avif() -> None:
 
 def _each_tiff() -> None:
     """The kinds that Pillow decodes."""
-    for mode in ("RGBA", "LA", "CMYK"):
+    for mode in ("RGBA", "LA", "CMYK", "LAB"):
         for compression in ("raw", "tiff_lzw"):
             content = BytesIO()
             picture = Image.new(mode, (_SIDE_PX, _SIDE_PX))
@@ -127,7 +127,9 @@ def _each_file() -> None:
         for output in WRITABLE:
             for each in kept:
                 encode(pixels, replace(_task(output), options=options), each)
-    encode(pixels[..., :3].copy(), replace(_task(Format.PNG), options=EncodeOptions(colors=16)))
+    palette = replace(_task(Format.PNG), options=EncodeOptions(colors=16))
+    for picture in (pixels[..., :3].copy(), np.zeros_like(pixels), np.zeros_like(pixels[..., 0])):
+        encode(picture, palette)
 
 
 def _each_animation() -> None:

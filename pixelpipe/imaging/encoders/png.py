@@ -87,7 +87,9 @@ def _codes(pixels: Pixels) -> _Codes:
 
 def _exact(codes: _Codes) -> bytes:
     """The file with just the colours that there are, those that are not opaque first."""
-    colors: _Codes = np.unique(codes)
+    # Not by np.unique, which imports a module when it is first used: a worker may open no file.
+    ordered = np.sort(codes, axis=None)
+    colors: _Codes = ordered[np.append(True, ordered[1:] != ordered[:-1])]
     indices = np.empty(codes.shape, np.uint8)
     for row, out in zip(codes, indices, strict=True):
         out[:] = np.searchsorted(colors, row)  # by rows: all at once would take 8 bytes a pixel
