@@ -87,6 +87,11 @@ class TiffSamples:
         return self.photometric == _CMYK
 
     @property
+    def lab(self) -> bool:
+        """Whether they are lightness and two colours of CIE 1976, of D50."""
+        return self.photometric == _CIELAB
+
+    @property
     def rgb(self) -> bool:
         """Whether the first three are red, green and blue."""
         return self.photometric == _RGB

@@ -1,9 +1,12 @@
 """TIFF of every kind of samples: alpha, depths, palettes, ink; most are known sample by sample."""
 
+import io
+
 import cv2
 import numpy as np
 import pytest
 import pyvips
+from PIL import Image, ImageCms
 
 from pixelpipe.imaging.pixels import Pixels
 from tests.fidelity import tiff_writer as w
@@ -160,3 +163,25 @@ def test_luma_and_chroma(compression: int) -> None:
     more = {SUBSAMPLING_TAG: (3, (1, 1))}
     made = shown(tiff(stored, w.YCBCR, compression=compression, more=more))
     assert np.abs(made.astype(int) - color()).max() <= 2
+
+
+def test_lab_is_white_where_its_white_is() -> None:
+    """It is that of D50, and a gray of it is a gray on every screen."""
+    file = io.BytesIO()
+    Image.new("LAB", (16, 16), (178, 128, 128)).save(file, "TIFF")
+    levels = shown(file.getvalue())[0, 0, :3].astype(int)
+    assert np.abs(levels - 171).max() <= 1
+
+
+def test_lab_shows_what_littlecms_does() -> None:
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    colours = Image.fromarray(np.ascontiguousarray(RGBA[..., 2::-1]).astype(np.uint8))
+    picture = ImageCms.profileToProfile(colours, srgb, lab, outputMode="LAB")
+    assert picture is not None
+    file = io.BytesIO()
+    picture.save(file, "TIFF")
+    back = ImageCms.profileToProfile(
+        picture, lab, srgb, ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB"
+    )
+    assert back is not None
+    assert np.abs(shown(file.getvalue())[..., 2::-1].astype(int) - np.asarray(back)).max() <= 1

@@ -13,14 +13,17 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from pixelpipe.formats.reader import Budget, Reader
 from pixelpipe.formats.registry import Format
+from pixelpipe.formats.screens.fault import incomplete
 from pixelpipe.formats.tiff import TiffSamples, tiff_samples
 from pixelpipe.imaging.codecs import pillow
 from pixelpipe.imaging.codecs.opencv import decoded
 from pixelpipe.imaging.codecs.stored import Stored
+from pixelpipe.imaging.color.littlecms import lab_to_bgr
 from pixelpipe.imaging.pixels import BGR, Pixels
 
 _DEEP_BITS = 16
 _FEW_BITS = (2, 4)
+_LAB = "LAB"
 _WHITE, _DEEP_WHITE = 255, 65535
 
 
@@ -34,6 +37,12 @@ def decode_tiff(data: Pixels) -> Stored:
     if kind.ink:
         picture = pillow.opened(TiffImageFile, data, Format.TIFF)
         return Stored(np.asarray(picture.convert("CMYK")), ink=True)
+    if kind.lab:
+        # libtiff shows its white of D50 as it is, warm.
+        picture = pillow.opened(TiffImageFile, data, Format.TIFF)
+        if picture.mode != _LAB:
+            raise incomplete(Format.TIFF)
+        return Stored(lab_to_bgr(picture))
     if _is_for_pillow(kind):
         return Stored(pillow.pixels_of(pillow.opened(TiffImageFile, data, Format.TIFF)))
     samples = decoded(data, Format.TIFF)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from pixelpipe.imaging.pixels import Pixels
+from pixelpipe.imaging.pixels import Pixels, as_pixels
 
 # Browsers and libvips choose the tables for perception too, and move no black point; some profiles
 # have only the other ones.
@@ -55,6 +55,18 @@ class LittleCms:
         height, width = pixels.shape[:2]
         image = Image.frombuffer(self._mode, (width, height), pixels, "raw", self._stored, 0, 1)
         cv2.cvtColor(np.asarray(self._transform.apply(image)), cv2.COLOR_RGB2BGR, dst=out)
+
+
+def lab_to_bgr(picture: Image.Image) -> Pixels:
+    """A picture of Pillow's mode `LAB`, whose white is that of D50, as BGR of sRGB."""
+    converted = _from_lab().apply(picture)
+    return as_pixels(cv2.cvtColor(np.asarray(converted), cv2.COLOR_RGB2BGR))
+
+
+@cache
+def _from_lab() -> ImageCms.ImageCmsTransform:
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    return ImageCms.buildTransform(lab, _srgb(), "LAB", "RGB", _INTENTS[-1])
 
 
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
