@@ -33,6 +33,9 @@ def not_accepted(what: str, allowed: str = "") -> UnsupportedFormatError:
     return UnsupportedFormatError(f"{what} is not accepted; {allowed}.")
 
 
+_NAMES = {Format.HEIC: "HEIC", Format.JXL: "JPEG XL"}
+
+
 def check_installed(format: Format) -> None:  # noqa: A002 - its name everywhere
     """Refuse a file whose codec is an extra that is not installed.
 
@@ -41,7 +44,7 @@ def check_installed(format: Format) -> None:  # noqa: A002 - its name everywhere
     """
     if not is_installed(format):
         extra = f"it needs the extra pixelpipe[{FORMATS[format].extra}]"
-        raise not_accepted(format.name, f"{extra}, which is not installed")
+        raise not_accepted(_NAMES[format], f"{extra}, which is not installed")
 
 
 def refuse(head: bytes) -> UnsupportedFormatError:

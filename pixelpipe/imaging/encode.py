@@ -88,8 +88,15 @@ def _drawing(
     """Without a loss; where that is too large, as if it were a photograph."""
     try:
         return _in_format(pixels, task, choices[0], attachments, lossless=True)
-    except MaxBytesUnreachableError:
-        return _in_format(pixels, task, choices[1], attachments, lossless=False)
+    except MaxBytesUnreachableError as without_loss:
+        try:
+            return _in_format(pixels, task, choices[1], attachments, lossless=False)
+        except MaxBytesUnreachableError as lossy:
+            # Whichever comes nearer to what was asked for is told.
+            least = "smallest_bytes"
+            if without_loss.extensions[least] < lossy.extensions[least]:
+                raise without_loss from lossy
+            raise
 
 
 def _in_format(

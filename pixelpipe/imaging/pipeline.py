@@ -1,6 +1,6 @@
 """One variant: its steps, in their order, from the picture's pixels to a file."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from time import perf_counter
@@ -39,12 +39,10 @@ STEPS: tuple[Callable[[Draft], Pixels], ...] = (
 )
 
 
-# Everything about a task but its size and its file.
-_OF_SIZE_AND_FILE = frozenset(
+# Everything about a task but its file.
+_OF_FILE = frozenset(
     {
         "name",
-        "width",
-        "height",
         "reduced",
         "keep_alpha",
         "format",
@@ -56,7 +54,7 @@ _OF_SIZE_AND_FILE = frozenset(
         "one_of_several",
     }
 )
-_LOOK = attrgetter(*(f.name for f in fields(Task) if f.name not in _OF_SIZE_AND_FILE))
+_LOOK = attrgetter(*(f.name for f in fields(Task) if f.name not in _OF_FILE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def make(source: Source, task: Task) -> Made:
     """
     began = perf_counter()
     pictures = source.pictures(task)
-    task = settled(pictures[0], task)
+    task = settled(pictures, task)
     inside = _within_bounds(task)
     frames = []
     for picture in pictures:
@@ -131,8 +129,7 @@ def _shared(picture: Picture, task: Task) -> Pixels:
     """After the last step; formats of one variant that are made in a row share it."""
     if not task.one_of_several:
         return _stepped(picture, task)
-    look = (_LOOK(task), task.width, task.height)
-    return picture.shared(look, lambda: _stepped(picture, task))
+    return picture.shared(_LOOK(task), lambda: _stepped(picture, task))
 
 
 def _stepped(picture: Picture, task: Task) -> Pixels:
@@ -160,17 +157,12 @@ def _moving(frames: Sequence[Pixels], timing: Timing, task: Task, kept: Attachme
 
 
 def _described(source: Source, task: Task, pixels: Pixels) -> Description:
-    """What it looks like; the same picture in another size, or file, looks the same."""
-    look: Hashable = (_LOOK(task), task.keep_alpha)
-    if _counts_pixels(task):
-        look = (look, task.width, task.height)
+    """What it looks like; the same in another format looks the same.
+
+    In another size it does almost: but then what is told would depend on which was made first.
+    """
+    look = (*_LOOK(task), task.keep_alpha)
     return source.described(look, pixels, in_profile=task.keep_profile)
-
-
-def _counts_pixels(task: Task) -> bool:
-    """Whether something is done to it that changes a small picture more than a large one."""
-    asked = (task.blur_sigma, task.pixelate_px, task.quad, task.watermark, task.corner_radius_px)
-    return any(asked)
 
 
 def _facts(frames: Sequence[Pixels], file: File, task: Task, described: Description) -> Facts:

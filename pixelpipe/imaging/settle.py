@@ -1,5 +1,6 @@
 """The numbers of a task that only the pixels can give: what a trim leaves, where a focus lies."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pixelpipe.imaging.looks.focus import best_region
@@ -9,24 +10,25 @@ from pixelpipe.recipes.placing import place
 from pixelpipe.recipes.task import Rect, Task
 
 
-def settled(picture: Picture, task: Task) -> Task:
+def settled(pictures: Sequence[Picture], task: Task) -> Task:
     """The task with its region, size and canvas as they will be.
 
     Args:
-        picture: The pixels; of an animation the first frame, so that all frames are cut alike.
+        pictures: The pixels, of an animation each frame; all are cut alike.
         task: What was planned.
     """
     if task.trim is not None:
-        task = _trimmed(picture, task)
-    return task if task.focus is None else _focused(picture, task)
+        task = _trimmed(pictures, task)
+    return task if task.focus is None else _focused(pictures[0], task)
 
 
-def _trimmed(picture: Picture, task: Task) -> Task:
+def _trimmed(pictures: Sequence[Picture], task: Task) -> Task:
     assert task.trim is not None, "it is asked for"
-    assert picture.plan.reduction == 1, "what is trimmed is decoded whole"
-    whole = _bounds(picture, task)
-    x, y, width, height = content_box(picture.view(whole), task.trim.threshold)
-    left = Rect(whole.x + x, whole.y + y, width, height)
+    assert pictures[0].plan.reduction == 1, "what is trimmed is decoded whole"
+    whole = _bounds(pictures[0], task)
+    views = (picture.view(whole) for picture in pictures)
+    box = _around([Rect(*content_box(view, task.trim.threshold)) for view in views])
+    left = replace(box, x=whole.x + box.x, y=whole.y + box.y)
     placed = place(left, task.turn, task.trim.sizing, task.trim.pad)
     return replace(
         task,
@@ -38,6 +40,14 @@ def _trimmed(picture: Picture, task: Task) -> Task:
         bounds=left,
         trim=None,
     )
+
+
+def _around(boxes: Sequence[Rect]) -> Rect:
+    """The smallest rectangle that holds all of them."""
+    x, y = min(box.x for box in boxes), min(box.y for box in boxes)
+    right = max(box.x + box.width for box in boxes)
+    bottom = max(box.y + box.height for box in boxes)
+    return Rect(x, y, right - x, bottom - y)
 
 
 def _focused(picture: Picture, task: Task) -> Task:

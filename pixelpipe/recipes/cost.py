@@ -34,7 +34,7 @@ _BLUR_MS_PER_MP = 3.0
 _QUAD_MS_PER_BAND_MP_AND_SIGMA = 5.0
 
 # A Lanczos filter by the quick way.
-_KERNELS = {Kernel.FAST: 1.0, Kernel.LANCZOS3: 8.0}
+_KERNELS = {Kernel.FAST: 1.0, Kernel.LANCZOS3: 12.0}
 _EFFECT_MS_PER_MP = 3.0
 _LINEAR_MS_PER_MP = 60.0
 # Of a bisection over the quality.

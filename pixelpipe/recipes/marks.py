@@ -65,8 +65,8 @@ def probed_mark(image: str) -> SourceInfo:
         data = b64decode(image, validate=True)
         return probe(memoryview(data), max_pixels=MAX_MARK_PIXELS, max_side_px=_MAX_MARK_SIDE_PX)
     except (binascii.Error, PixelPipeError) as error:
-        detail = error.detail if isinstance(error, PixelPipeError) else "It is not base64."
-        raise rule(f"must hold a picture: {detail}") from error
+        detail = error.detail if isinstance(error, PixelPipeError) else "It is not base64"
+        raise rule(f"must hold a picture: {detail.removesuffix('.')}") from error
 
 
 # It is written as its digest: what is written of a spec only tells one from another.

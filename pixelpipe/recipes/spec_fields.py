@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from pixelpipe.formats.registry import WRITABLE, Format
-from pixelpipe.recipes.sizing import Gravity
+from pixelpipe.recipes.sizing import SMART, Gravity
 
 AUTO: Literal["auto"] = "auto"
 BLURRED = "blurred"
@@ -79,6 +79,13 @@ def _writable(value: object) -> Format:
     return chosen
 
 
+def _fixed(value: object) -> Gravity:
+    gravity = Gravity(value) if isinstance(value, str) else None
+    if gravity is None or gravity in SMART:
+        raise ValueError(value)
+    return gravity
+
+
 def _names(formats: Sequence[str]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": [str(each) for each in formats]})
 
@@ -89,6 +96,9 @@ Sigma = Annotated[float, Field(ge=0.3, le=250)]
 QuadSigma = Annotated[float, Field(ge=0.3, le=100)]
 Factor = Annotated[float, Field(ge=0, le=10)]
 Share = Annotated[float, Field(ge=0, le=1)]
+FixedGravity = Annotated[
+    Gravity, PlainValidator(_fixed), PlainSerializer(str), _names(sorted(set(Gravity) - SMART))
+]
 GravityOrPoint = Annotated[
     Annotated[Gravity, Field(strict=False), Tag("gravity")]
     | Annotated[FocalPoint, Tag("focal point")],

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pixelpipe.recipes.marks import MarkUrl
 from pixelpipe.recipes.mistakes import rule
 from pixelpipe.recipes.sizing import SMART, Fit, Gravity
 from pixelpipe.recipes.spec_fields import (
     Color,
+    FixedGravity,
     GravityOrPoint,
     MarginPx,
     QuadSigma,
@@ -140,9 +141,7 @@ class Watermark(Strict):
     """A picture that is laid on top."""
 
     image: MarkUrl
-    gravity: Annotated[Gravity, Field(strict=False)] = Field(
-        default=Gravity.SOUTHEAST, description="Where it lies."
-    )
+    gravity: FixedGravity = Field(default=Gravity.SOUTHEAST, description="Where it lies.")
     margin_px: MarginPx = Field(default=0, description="How far from the sides, or between tiles.")
     width: Annotated[float, Field(gt=0, le=1)] | None = Field(
         default=None, description="Its width as a share of the variant's; absent, its own."
@@ -150,11 +149,10 @@ class Watermark(Strict):
     opacity: Share = Field(default=1.0, description="How much of it shows.")
     tile: bool = Field(default=False, description="Whether it is repeated all over.")
 
-    @model_validator(mode="after")
-    def _has_a_place(self) -> Self:
-        if self.gravity in SMART:
-            raise rule("needs a side, a corner or the center as its gravity")
-        return self
+
+def _digits(value: object) -> object:
+    """Digits may be written as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class JpegOptions(Strict):
@@ -162,7 +160,7 @@ class JpegOptions(Strict):
 
     progressive: bool = Field(default=False, description="Whether it comes coarse to fine.")
     optimize: bool = Field(default=False, description="Whether its Huffman tables are its own.")
-    subsampling: Literal["420", "422", "444"] = Field(
+    subsampling: Annotated[Literal["420", "422", "444"], BeforeValidator(_digits)] = Field(
         default="420", description="How much of the colour is kept."
     )
 

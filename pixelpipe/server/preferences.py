@@ -56,12 +56,14 @@ def accepted_formats(accept: str) -> frozenset[Format]:
 def best_format(accept: str, offered: Sequence[Format]) -> Format:
     """Which of the offered formats the client likes best; of equals the first.
 
-    A client that takes none of them is given one that everybody can show, if there is one.
+    A client that names none of them is given one that everybody can show, or else the last; if
+    possible none that it refuses.
     """
     accepted = accepted_formats(accept)
     shown = [each for each in offered if each in accepted]
     if not shown:
-        return next((each for each in offered if each in UNIVERSAL), offered[-1])
+        rest = [e for e in offered if _quality(accept, FORMATS[e].media_type) > 0] or offered
+        return next((each for each in rest if each in UNIVERSAL), rest[-1])
     return max(shown, key=lambda each: _quality(accept, FORMATS[each].media_type))
 
 

@@ -96,7 +96,10 @@ def pointing(field: str | None = None) -> Iterator[None]:
 
 
 def _flat(path: _Path) -> _Path:
-    return _FIELDS.get(path, path)
+    for end in range(len(path), 0, -1):
+        if path[:end] in _FIELDS:
+            return (*_FIELDS[path[:end]], *path[end:])
+    return path
 
 
 def _below(field: str) -> Callable[[_Path], _Path]:

@@ -284,6 +284,35 @@ async def test_max_bytes_lowers_the_quality_and_says_so(client: Client) -> None:
     assert cannot["error"]["type"].endswith("max-bytes-unreachable")
 
 
+@pytest.mark.parametrize("colors", [8, 256])
+async def test_a_palette_of_all_the_colours_that_there_are(client: Client, colors: int) -> None:
+    spec = [{"name": "a", "format": "png", "png": {"colors": colors}}]
+    job = await made(client, drawing(), spec)
+    assert job["state"] == "completed", job["failures"]
+    picture = opened(await (await client.get(job["variants"][0]["url"])).read())
+    assert picture.mode == "P"
+    shown, wanted = (np.asarray(each.convert("RGB")) for each in (picture, opened(drawing())))
+    assert np.array_equal(shown, wanted)
+
+
+async def test_the_least_size_that_there_is_is_told(client: Client) -> None:
+    spec: list[Json] = [{"name": "a", "format": "auto", "max_bytes": 100}]
+    job = await made(client, drawing(), [*spec, {"name": "b", "format": "png"}])
+    auto, plain = job["variants"]
+    assert int(auto["error"]["detail"].split("allow has ")[1].split()[0]) <= plain["bytes"]
+
+
+async def test_an_animation_is_trimmed_around_all_its_frames(client: Client) -> None:
+    pictures = [Image.new("RGB", (60, 40), (255, 255, 255)) for _ in range(3)]
+    for number, picture in enumerate(pictures):
+        picture.paste((0, 0, 200), (5 + 20 * number, 10, 15 + 20 * number, 20))
+    file = io.BytesIO()
+    pictures[0].save(file, "gif", save_all=True, append_images=pictures[1:], duration=100)
+    spec = [{"name": "a", "trim": {}, "animation": "keep", "format": "png"}]
+    (variant,) = (await made(client, file.getvalue(), spec))["variants"]
+    assert (variant["frames"], variant["width"], variant["height"]) == (3, 50, 10)
+
+
 async def test_a_mark_may_come_as_a_file(client: Client) -> None:
     photo, mark = own_photo(), png(Image.new("RGB", (40, 40), (255, 0, 0)))
     spec = [{"name": "a", "watermark": {"gravity": "northwest"}, "format": "png"}]

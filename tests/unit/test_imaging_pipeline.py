@@ -208,3 +208,10 @@ def test_what_changes_a_small_one_more_is_described_for_each_size(
     alone = make(source_of(scene(121, 90)), small)
     assert made_after_another[1].facts == alone.facts
     assert made_after_another[0].facts.thumbhash != alone.facts.thumbhash
+
+
+def test_a_tiny_one_does_not_say_what_large_ones_look_like() -> None:
+    source = source_of(scene(121, 90))
+    large, tiny = task_of(width=121, height=90), task_of(width=4, height=3)
+    make(source, tiny)
+    assert make(source, large).facts == make(source_of(scene(121, 90)), large).facts

@@ -100,6 +100,7 @@ def test_what_a_client_can_show(accept: str, formats: set[Format]) -> None:
         ("image/avif;q=7, image/webp", Format.AVIF),
         ("image/avif;q=nan;q, image/webp;;;=,,;q", Format.AVIF),
         ("image/png", Format.JPEG),
+        ("image/jpeg;q=0,*/*", Format.WEBP),
     ],
 )
 def test_the_best_of_what_is_offered(accept: str, best: Format) -> None:

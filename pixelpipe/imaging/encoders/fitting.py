@@ -50,5 +50,6 @@ def unreachable(smallest_bytes: int, max_bytes: int) -> MaxBytesUnreachableError
     """The error for a file that cannot be made so small."""
     return MaxBytesUnreachableError(
         f"The smallest file that these options allow has {smallest_bytes} bytes; `max_bytes` "
-        f"allows {max_bytes}. Ask for fewer pixels, another format or fewer colours."
+        f"allows {max_bytes}. Ask for fewer pixels, another format or fewer colours.",
+        smallest_bytes=smallest_bytes,
     )
