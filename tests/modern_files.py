@@ -10,6 +10,7 @@ from pillow_jxl import Encoder
 from pixelpipe.formats.registry import Format
 
 _ORIENTATION_TAG = 0x0112
+_QUICK = {"preset": "ultrafast"}
 
 
 def heic(picture: Image.Image, orientation: int = 1, **options: Any) -> bytes:
@@ -26,7 +27,7 @@ def heic(picture: Image.Image, orientation: int = 1, **options: Any) -> bytes:
         exif = Image.Exif()
         exif[_ORIENTATION_TAG] = orientation
         coded.info["exif"] = exif.tobytes()
-    coded.save(content, **{"quality": 80} | options)
+    coded.save(content, **{"quality": 80, "enc_params": _QUICK} | options)
     return content.getvalue()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-_SECONDS = 15
+_SECONDS = 10
 _PATIENCE_S = 120.0
 
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-_SECONDS = 8
+_SECONDS = 6
 _PATIENCE_S = 120.0
 _LEAST_FILES = 200
 

@@ -11,6 +11,7 @@ from tests.modern_files import heic, jxl
 from tests.serving import Client
 
 PICTURE = Image.linear_gradient("L").resize((96, 64)).convert("RGB")
+NAMES = {Format.HEIC: "HEIC", Format.JXL: "JPEG XL"}
 FILES = {Format.HEIC: heic(PICTURE), Format.JXL: jxl(PICTURE)}
 
 
@@ -41,7 +42,7 @@ async def test_without_its_extra_a_picture_is_refused_by_the_extra_s_name(
     problem = await answer.json()
     assert (answer.status, problem["type"].rpartition(":")[2]) == (415, "unsupported-format")
     assert problem["detail"] == (
-        f"{source.name} is not accepted; it needs the extra pixelpipe[{source}], which is not "
+        f"{NAMES[source]} is not accepted; it needs the extra pixelpipe[{source}], which is not "
         "installed."
     )
 
