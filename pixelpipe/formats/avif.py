@@ -3,21 +3,18 @@
 After the AVIF specification and AV1-ISOBMFF, 2.2 and 2.3.
 """
 
+from dataclasses import replace
 from struct import Struct
 
 from pixelpipe.errors import DamagedImageError
 from pixelpipe.formats.avif_sequence import read_sequence
 from pixelpipe.formats.heif import (
     Aperture,
-    Properties,
+    Coding,
     aperture,
-    has_alpha,
     item_properties,
-    orientation,
-    pixel_planes,
     primary_item,
-    property_lists,
-    read_relations,
+    read_still,
     stored_size,
 )
 from pixelpipe.formats.isobmff import FULL_BOX_HEADER_BYTES, boxes, brands, find
@@ -27,10 +24,7 @@ from pixelpipe.formats.registry import Format
 from pixelpipe.formats.source import SourceInfo
 
 BRANDS = frozenset({b"avif", b"avis"})
-MAX_TARGETS = 1 << 13
-
 _MAX_STEPS = 1 << 16
-_BIT_DEPTHS = (8, 10, 12)
 # The third byte of the configuration.
 _CONFIGURATION = Struct(">2xB")
 _HIGH, _TWELVE, _MONOCHROME = 0x40, 0x20, 0x10
@@ -50,24 +44,9 @@ def read_avif(reader: Reader) -> SourceInfo:
     meta = items_box(reader)
     if meta is None:
         return _read_track(reader)
-    primary = primary_item(find(meta, b"pitm", FULL_BOX_HEADER_BYTES))
-    relations = read_relations(meta, MAX_TARGETS)
-    lists = property_lists(meta, relations.close_to(primary))
-    properties = {item: dict(each) for item, each in lists.items()}
-    own = properties.get(primary, {})
-    cut = aperture(own, *stored_size(reader, own))
-    planes, bit_depth = _planes(own, properties.get(relations.first_part(primary), {}))
     frames, frames_alpha = _frames(reader)
-    return SourceInfo(
-        format=Format.AVIF,
-        stored_width=cut.width,
-        stored_height=cut.height,
-        channels=4 if has_alpha(relations, primary, properties) else planes,
-        bit_depth=bit_depth,
-        orientation=orientation(lists.get(primary, ()), in_order=False),
-        frames=frames,
-        frames_alpha=frames_alpha,
-    )
+    still = read_still(reader, meta, _CODING)
+    return replace(still, frames=frames, frames_alpha=frames_alpha)
 
 
 def items_box(reader: Reader) -> Reader | None:
@@ -106,20 +85,13 @@ def track_size(moov: Reader) -> int:
     return int(width * height)
 
 
-def _planes(own: Properties, part: Properties) -> tuple[int, int]:
-    """Channels (1 or 3) and bits of the colour planes."""
-    if said := pixel_planes(own, _BIT_DEPTHS):
-        return said
-    for properties in (own, part):
-        if b"av1C" in properties:
-            return _configured(properties[b"av1C"])
-    return 3, 8
-
-
 def _configured(av1c: Reader) -> tuple[int, int]:
     (flags,) = av1c.unpack(_CONFIGURATION, 0)
     bit_depth = (12 if flags & _TWELVE else 10) if flags & _HIGH else 8
     return (1 if flags & _MONOCHROME else 3), bit_depth
+
+
+_CODING = Coding(Format.AVIF, b"av1C", _configured, (8, 10, 12), turns_in_order=False)
 
 
 def _frames(reader: Reader) -> tuple[int, bool]:

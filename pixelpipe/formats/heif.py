@@ -4,7 +4,7 @@ After ISO/IEC 23008-12 (HEIF) and ISO/IEC 23000-22 (MIAF). EXIF orientation is i
 and `imir` say how the picture is turned, after `clap` has said which part of it is shown.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from struct import Struct
@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from pixelpipe.formats.isobmff import FULL_BOX_HEADER_BYTES, boxes, find
 from pixelpipe.formats.reader import Reader
+from pixelpipe.formats.registry import Format
+from pixelpipe.formats.source import SourceInfo
 
 Properties = dict[bytes, Reader]
 
@@ -28,6 +30,7 @@ _SIDES = Struct(">II")
 _PLANES = Struct(">BB")
 _APERTURE = Struct(">IIIIiIiI")
 _WIDE_INDEX_FLAG = 0x01
+_MOST_TARGETS = 1 << 13
 
 # EXIF orientation by quarter turns counter-clockwise (irot), then by the mirror (imir): none,
 # top and bottom exchanged (axis 0), left and right exchanged (axis 1).
@@ -65,6 +68,59 @@ class Relations:
         """It and its first part, with what says more of them."""
         both = (item, self.first_part(item))
         return {*both, *(other for one in both for other in self.auxiliaries.get(one, ()))}
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How the pictures of a format are coded.
+
+    Attributes:
+        format: The format.
+        configuration: The type of the property that has the decoder's configuration.
+        planes: Channels (1 or 3) and bits of the colour planes, out of that property.
+        depths: The bits that are read.
+        turns_in_order: Whether mirror and turn are done in the order in which they are listed.
+    """
+
+    format: Format
+    configuration: bytes
+    planes: Callable[[Reader], tuple[int, int]]
+    depths: Collection[int]
+    turns_in_order: bool
+
+
+def read_still(reader: Reader, meta: Reader, coding: Coding) -> SourceInfo:
+    """Read size, depth, alpha and orientation of the primary item, a `grid` included.
+
+    Raises:
+        DamagedImageError: A box that is needed is missing or broken.
+    """
+    primary = primary_item(find(meta, b"pitm", FULL_BOX_HEADER_BYTES))
+    relations = read_relations(meta, _MOST_TARGETS)
+    lists = property_lists(meta, relations.close_to(primary))
+    properties = {item: dict(each) for item, each in lists.items()}
+    own = properties.get(primary, {})
+    cut = aperture(own, *stored_size(reader, own))
+    part = properties.get(relations.first_part(primary), {})
+    planes, bit_depth = _planes(own, part, coding)
+    return SourceInfo(
+        format=coding.format,
+        stored_width=cut.width,
+        stored_height=cut.height,
+        channels=4 if has_alpha(relations, primary, properties) else planes,
+        bit_depth=bit_depth,
+        orientation=orientation(lists.get(primary, ()), in_order=coding.turns_in_order),
+    )
+
+
+def _planes(own: Properties, part: Properties, coding: Coding) -> tuple[int, int]:
+    """Channels and bits: as the picture says, or its configuration, or that of its first part."""
+    if said := pixel_planes(own, coding.depths):
+        return said
+    for properties in (own, part):
+        if coding.configuration in properties:
+            return coding.planes(properties[coding.configuration])
+    return 3, 8
 
 
 def primary_item(pitm: Reader) -> int:
