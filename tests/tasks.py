@@ -22,7 +22,6 @@ FACTS = Facts(
 
 MARK = Watermark(
     image="AAAA",
-    format=Format.PNG,
     gravity=Gravity.SOUTHEAST,
     margin_px=0,
     width_share=None,

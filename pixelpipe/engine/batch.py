@@ -8,7 +8,6 @@ from pixelpipe.engine.protocol import Batch
 from pixelpipe.engine.replies import Decoded, FailedReply, MadeReply, ProtocolFaultError
 from pixelpipe.engine.work import Encoded, Work
 from pixelpipe.errors import PixelPipeError
-from pixelpipe.recipes.cost import possible_formats
 from pixelpipe.recipes.facts import Facts
 from pixelpipe.recipes.task import Decode, Task
 
@@ -126,4 +125,4 @@ def _is_possible(facts: Facts, task: Task, decode: Decode) -> bool:
     if task.trim is None:
         fits = (facts.width, facts.height) == most
     frames = decode.frames if task.animated else 1
-    return fits and facts.frames == frames and facts.format in possible_formats(task)
+    return fits and facts.frames == frames and facts.format in task.possible_formats

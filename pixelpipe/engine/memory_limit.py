@@ -13,7 +13,6 @@ from pixelpipe.engine.confinement import Confinement
 from pixelpipe.engine.pages import MIB
 from pixelpipe.engine.protocol import Batch
 from pixelpipe.formats.registry import Format
-from pixelpipe.recipes.cost import possible_formats
 from pixelpipe.recipes.task import Decode, Task
 
 # Bytes by pixel: about one and a half times the worst that was measured of each at 50 MP, at any
@@ -82,7 +81,7 @@ def task_bytes(task: Task, decode: Decode) -> int:
     output_px = _bordered_px(task.output_width, task.output_height)
     decoded_px = _bordered_px(decode.width, decode.height)
     table = _ENCODE_MOVING if task.animated else _ENCODE
-    encode = max(table[each] for each in possible_formats(task))
+    encode = max(table[each] for each in task.possible_formats)
     need = decoded_px * _STEPS_BY_DECODED + output_px * (_STEPS_BY_OUTPUT + encode)
     if task.animated:
         need += output_px * decode.frames * _KEPT_OF_FRAMES

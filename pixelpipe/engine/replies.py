@@ -55,24 +55,13 @@ class FactsReply(BaseModel):
     reduced: bool
     frames: Annotated[int, Field(ge=1, le=2**20)]
     dominant: Color
-    palette: Annotated[list[Color], Field(max_length=5)]
+    palette: Annotated[tuple[Color, ...], Field(max_length=5)]
     blurhash: Annotated[str, Field(max_length=200, pattern=_BASE83)]
     thumbhash: Annotated[str, Field(max_length=200, pattern=_BASE64)]
 
     def facts(self) -> Facts:
         """As the rest of the program has them."""
-        return Facts(
-            width=self.width,
-            height=self.height,
-            format=self.format,
-            quality=self.quality,
-            reduced=self.reduced,
-            frames=self.frames,
-            dominant=self.dominant,
-            palette=tuple(self.palette),
-            blurhash=self.blurhash,
-            thumbhash=self.thumbhash,
-        )
+        return Facts(**dict(self))
 
 
 class MadeReply(_Reply):

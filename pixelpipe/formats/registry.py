@@ -65,5 +65,8 @@ _INSTALLED = {f for f, info in FORMATS.items() if not info.module or find_spec(i
 
 WRITABLE = tuple(f for f, info in FORMATS.items() if info.writable and is_installed(f))
 
+# Its sides have 14 bits.
+WEBP_MAX_SIDE_PX = 16383
+
 # What variants can stay animated in; PNG as APNG.
 ANIMATED = frozenset({Format.PNG, Format.WEBP, Format.AVIF})

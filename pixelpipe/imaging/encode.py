@@ -1,6 +1,6 @@
 """From pixels to the bytes of a file, in the format, and as small, as a task asks for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
@@ -8,8 +8,9 @@ from time import perf_counter
 import cv2
 
 from pixelpipe.errors import MaxBytesUnreachableError
-from pixelpipe.formats.registry import FORMATS, Format
+from pixelpipe.formats.registry import FORMATS, WEBP_MAX_SIDE_PX, Format
 from pixelpipe.imaging.alpha import flatten, is_opaque
+from pixelpipe.imaging.animation import Timing, encode_animation
 from pixelpipe.imaging.attachments import NOTHING, Attachments
 from pixelpipe.imaging.embed import embed
 from pixelpipe.imaging.encoders.avif import QUICKEST_SPEED, USUAL_SPEED, Pace, encode_avif
@@ -23,11 +24,10 @@ from pixelpipe.imaging.looks.content import is_drawing
 from pixelpipe.imaging.pixels import Pixels, as_pixels, has_alpha
 from pixelpipe.recipes.task import EncodeOptions, Task
 
-__all__ = ["Encoded", "File", "encode"]
+__all__ = ["Encoded", "File", "encode", "encode_moving"]
 
 _FEWEST_COLORS = 2
 _HIGHEST = 100
-_WEBP_MAX_SIDE_PX = 16383
 
 _pace = Pace()
 
@@ -80,6 +80,37 @@ def encode(pixels: Pixels, task: Task, attachments: Attachments = NOTHING) -> Fi
     if not task.choices.tells_drawings or not is_drawing(pixels):
         return _in_format(pixels, task, lossy, attachments, lossless=lossless)
     return _drawing(pixels, task, (task.choices.drawing, lossy), attachments)
+
+
+def encode_moving(
+    frames: Sequence[Pixels], timing: Timing, task: Task, attachments: Attachments = NOTHING
+) -> File:
+    """Encode an animation as a task asks, all frames in one file.
+
+    Args:
+        frames: Two or more, of one size and number of channels.
+        timing: When they are shown.
+        task: Its format, quality and options count.
+        attachments: What goes into the file beside the frames.
+
+    Raises:
+        MaxBytesUnreachableError: No quality makes it small enough.
+        InternalError: The codec refuses the frames.
+    """
+    colored = [agreed(frame, attachments.profile, task.format) for frame in frames]
+    frames = [frame for frame, _ in colored]
+    kept = replace(attachments, profile=colored[0][1])
+    usual = FORMATS[task.format].default_quality
+    lossless = usual is None or (task.options.lossless and task.format is Format.WEBP)
+
+    def at(quality: int) -> Encoded:
+        return encode_animation(
+            frames, timing, task.format, quality, options=task.options, attachments=kept
+        )
+
+    highest = 1 if lossless else task.quality or usual or _HIGHEST
+    content, used = fit(at, highest, task.options.max_bytes)
+    return File(content, task.format, None if lossless else used)
 
 
 def _drawing(
@@ -170,7 +201,7 @@ def _avif(draft: _Draft, quality: int) -> File:
     if options.budget_ms:
         trials = MOST_TRIALS if options.max_bytes else 1
         within = _pace.speed_within(draft.pixels, speed, options.budget_ms / trials)
-        if within is None and max(draft.pixels.shape[:2]) <= _WEBP_MAX_SIDE_PX:
+        if within is None and max(draft.pixels.shape[:2]) <= WEBP_MAX_SIDE_PX:
             return _lossy(_profiled(replace(draft, format=Format.WEBP)), quality)
         speed = QUICKEST_SPEED if within is None else within
     return _lossy(replace(draft, options=replace(options, speed=speed)), quality)
@@ -221,13 +252,13 @@ def _lossless_jxl(pixels: Pixels) -> Encoded:
     return encode_jxl(pixels, _HIGHEST, lossless=True)
 
 
-_LOSSY: dict[str, Callable[[_Draft, int], Encoded]] = {
-    "jpeg": _jpeg_at,
-    "webp": _webp_at,
-    "avif": _avif_at,
-    "jxl": _jxl_at,
+_LOSSY: dict[Format, Callable[[_Draft, int], Encoded]] = {
+    Format.JPEG: _jpeg_at,
+    Format.WEBP: _webp_at,
+    Format.AVIF: _avif_at,
+    Format.JXL: _jxl_at,
 }
-_LOSSLESS: dict[str, Callable[[Pixels], Encoded]] = {
-    "webp": encode_lossless_webp,
-    "jxl": _lossless_jxl,
+_LOSSLESS: dict[Format, Callable[[Pixels], Encoded]] = {
+    Format.WEBP: encode_lossless_webp,
+    Format.JXL: _lossless_jxl,
 }

@@ -5,14 +5,11 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from time import perf_counter
 
-from pixelpipe.formats.registry import FORMATS, Format
 from pixelpipe.imaging import steps
 from pixelpipe.imaging.alpha import flatten
-from pixelpipe.imaging.animation import Timing, encode_animation
-from pixelpipe.imaging.attachments import Attachments, attachments
-from pixelpipe.imaging.encode import Encoded, File, encode
-from pixelpipe.imaging.encoders.fitting import fit
-from pixelpipe.imaging.encoders.profiles import agreed
+from pixelpipe.imaging.animation import Timing
+from pixelpipe.imaging.attachments import attachments
+from pixelpipe.imaging.encode import Encoded, File, encode, encode_moving
 from pixelpipe.imaging.looks.describe import Description
 from pixelpipe.imaging.picture import Picture
 from pixelpipe.imaging.pixels import Pixels, has_alpha
@@ -100,7 +97,7 @@ def make(source: Source, task: Task) -> Made:
     kept = attachments(source.sidecar, task.metadata, keep_profile=task.keep_profile)
     if len(frames) > 1:
         timing = Timing(source.sidecar.delays_ms, source.sidecar.loops)
-        file = _moving(frames, timing, task, kept)
+        file = encode_moving(frames, timing, task, kept)
     else:
         file = encode(frames[0], task, kept)
     facts = _facts(frames, file, task, _described(source, task, frames[0]))
@@ -137,23 +134,6 @@ def _stepped(picture: Picture, task: Task) -> Pixels:
     for step in STEPS:
         draft.pixels = step(draft)
     return draft.pixels
-
-
-def _moving(frames: Sequence[Pixels], timing: Timing, task: Task, kept: Attachments) -> File:
-    """All frames in one file, whose quality is lowered until it fits."""
-    colored = [agreed(frame, kept.profile, task.format) for frame in frames]
-    frames, kept = [frame for frame, _ in colored], replace(kept, profile=colored[0][1])
-    usual = FORMATS[task.format].default_quality
-    lossless = usual is None or (task.options.lossless and task.format is Format.WEBP)
-
-    def at(quality: int) -> Encoded:
-        return encode_animation(
-            frames, timing, task.format, quality, options=task.options, attachments=kept
-        )
-
-    highest = 1 if lossless else task.quality or usual or 1
-    content, used = fit(at, highest, task.options.max_bytes)
-    return File(content, task.format, None if lossless else used)
 
 
 def _described(source: Source, task: Task, pixels: Pixels) -> Description:

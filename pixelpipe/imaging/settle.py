@@ -6,7 +6,7 @@ from dataclasses import replace
 from pixelpipe.imaging.looks.focus import best_region
 from pixelpipe.imaging.operations.trim import content_box
 from pixelpipe.imaging.picture import Picture
-from pixelpipe.recipes.placing import place
+from pixelpipe.recipes.placing import begun_on_a_pixel, place
 from pixelpipe.recipes.task import Rect, Task
 
 
@@ -54,15 +54,10 @@ def _focused(picture: Picture, task: Task) -> Task:
     assert task.focus is not None, "it is asked for"
     region, bounds = task.region, _bounds(picture, task)
     best = best_region(picture, bounds, region.width, region.height, task.focus)
-    return replace(task, region=_aligned(best, bounds, picture.plan.reduction), focus=None)
+    # As the plan does; the bounds begin on one already.
+    return replace(task, region=begun_on_a_pixel(best, picture.plan.reduction), focus=None)
 
 
 def _bounds(picture: Picture, task: Task) -> Rect:
     plan = picture.plan
     return task.bounds or Rect(0, 0, plan.source_width, plan.source_height)
-
-
-def _aligned(region: Rect, bounds: Rect, reduction: int) -> Rect:
-    """The region moved, by less than a decoded pixel, to where one begins, as the plan does."""
-    x, y = (at - at % reduction for at in (region.x, region.y))
-    return replace(region, x=max(x, bounds.x), y=max(y, bounds.y))

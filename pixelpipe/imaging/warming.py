@@ -170,7 +170,6 @@ def _rarer_tasks() -> Iterator[Task]:
         corner_radius_px=5,
         watermark=Watermark(
             image=b64encode(mark.tobytes()).decode(),
-            format=Format.PNG,
             gravity=Gravity.CENTER,
             margin_px=1,
             width_share=0.5,

@@ -9,7 +9,6 @@ from pydantic_core import to_json
 
 from pixelpipe.formats.registry import Format
 from pixelpipe.jobs.model import Cache, Job, JobState, TaskState, Variant
-from pixelpipe.recipes.cost import possible_formats
 from pixelpipe.recipes.facts import Facts
 from pixelpipe.recipes.task import Task
 
@@ -134,7 +133,7 @@ def _variant_fields(job: Job, variant: Variant) -> dict[str, Any]:
 
 def _looks(task: Task, facts: Facts | None) -> dict[str, Any]:
     """What is known of the picture: what was planned until it is made."""
-    sized, certain = task.trim is None, possible_formats(task) == {task.format}
+    sized, certain = task.trim is None, task.possible_formats == {task.format}
     return {
         "width": facts.width if facts else task.output_width if sized else None,
         "height": facts.height if facts else task.output_height if sized else None,

@@ -60,15 +60,6 @@ _USUAL_BYTES_PER_PIXEL = {
 }
 
 
-def possible_formats(task: Task) -> frozenset[Format]:
-    """The formats that the finished variant may be in."""
-    choices = task.choices
-    chosen = {choices.photograph, choices.transparent, choices.drawing} if choices else set()
-    formats = {task.format, *chosen}
-    slow = task.options.budget_ms and Format.AVIF in formats
-    return frozenset(formats | {Format.WEBP} if slow else formats)
-
-
 def decode_ms(decode: Decode) -> float:
     """Roughly how long one core works on the decode, all frames of it; above 0."""
     source_mp = decode.source_width * decode.source_height / _MEGA
@@ -88,7 +79,7 @@ def cost_ms(task: Task, decode: Decode) -> float:
     cost += output_mp * _EFFECT_MS_PER_MP * len(_effects(task))
     if task.linear:
         cost += output_mp * _LINEAR_MS_PER_MP
-    encode = max(_encode_ms_per_mp(task, each) for each in possible_formats(task))
+    encode = max(_encode_ms_per_mp(task, each) for each in task.possible_formats)
     if task.options.max_bytes:
         encode *= _TRIALS
     frames = decode.frames if task.animated else 1
@@ -140,15 +131,15 @@ def encoded_bound_bytes(task: Task, decode: Decode) -> int:
     width, height = _whole_blocks(task.output_width), _whole_blocks(task.output_height)
     frames = decode.frames if task.animated else 1
     raw_bytes = width * height * _most_channels(task, decode) * frames
-    swells = not possible_formats(task).isdisjoint(_SWELLING) and task.quality > _HIGH_QUALITY
+    swells = not task.possible_formats.isdisjoint(_SWELLING) and task.quality > _HIGH_QUALITY
     encoded = raw_bytes * 2 if swells else raw_bytes * 5 // 4
     return encoded + _OVERHEAD_BYTES * frames + decode.sidecar_bytes
 
 
 def expected_bytes(task: Task, decode: Decode) -> int:
     """Room in which the encoded variant of all but unusual pictures fits."""
-    per_pixel = max(_USUAL_BYTES_PER_PIXEL[each] for each in possible_formats(task))
-    if Format.PNG in possible_formats(task):
+    per_pixel = max(_USUAL_BYTES_PER_PIXEL[each] for each in task.possible_formats)
+    if Format.PNG in task.possible_formats:
         per_pixel += task.keep_alpha
     elif task.quality > _HIGH_QUALITY or task.options.lossless:
         per_pixel *= 2

@@ -18,10 +18,9 @@ from pixelpipe.formats.probe import probe
 from pixelpipe.formats.registry import Format
 from pixelpipe.formats.source import SourceInfo
 from pixelpipe.recipes.mistakes import rule
+from pixelpipe.recipes.task import MAX_MARK_PIXELS, MAX_MARK_SIDE_PX
 
 MAX_MARK_BYTES = 96 * 1024
-MAX_MARK_PIXELS = 2_000_000
-_MAX_MARK_SIDE_PX = 4096
 _FORMATS = (Format.PNG, Format.WEBP, Format.JPEG, Format.AVIF)
 
 _DATA_URL = re.compile(r"data:[a-z0-9.+/-]*;base64,([A-Za-z0-9+/]*={0,2})", re.ASCII)
@@ -63,7 +62,7 @@ def probed_mark(image: str) -> SourceInfo:
     """
     try:
         data = b64decode(image, validate=True)
-        return probe(memoryview(data), max_pixels=MAX_MARK_PIXELS, max_side_px=_MAX_MARK_SIDE_PX)
+        return probe(memoryview(data), max_pixels=MAX_MARK_PIXELS, max_side_px=MAX_MARK_SIDE_PX)
     except (binascii.Error, PixelPipeError) as error:
         detail = error.detail if isinstance(error, PixelPipeError) else "It is not base64"
         raise rule(f"must hold a picture: {detail.removesuffix('.')}") from error

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pydantic_core import PydanticCustomError
 
 from pixelpipe.errors import ImageTooSmallError
-from pixelpipe.formats.registry import Format
+from pixelpipe.formats.registry import WEBP_MAX_SIDE_PX, Format
 from pixelpipe.formats.source import UNCOUNTED_FRAMES, SourceInfo
-from pixelpipe.recipes.cost import possible_formats
 from pixelpipe.recipes.mistakes import Mistake, invalid_spec
+from pixelpipe.recipes.placing import begun_on_a_pixel
 from pixelpipe.recipes.quadrants import MIN_SIDE_PX
 from pixelpipe.recipes.spec import SizeLimits, Spec, expanded
 from pixelpipe.recipes.task import Decode, Kernel, Metadata, Task
@@ -17,7 +17,6 @@ from pixelpipe.recipes.tasks import UNIVERSAL, make_task
 
 _REDUCTIONS = (8, 4, 2)
 _LEFT_TO_RESIZE = (8, 5)  # a ratio of 1.6
-_WEBP_MAX_SIDE_PX = 16383
 
 # Of the sidecar. Metadata that is longer, such as an extended XMP, is left out.
 _KEPT_BYTES = 1024 * 1024
@@ -60,7 +59,9 @@ def plan(
     tasks = _tasks(source, specs, limits, accepted)
     _check_quads(tasks)
     decode = _decode(source, tasks)
-    return Plan(decode, tuple(_aligned(task, decode.reduction) for task in tasks))
+    if decode.reduction > 1:
+        tasks = tuple(_aligned(task, decode.reduction) for task in tasks)
+    return Plan(decode, tasks)
 
 
 def _tasks(
@@ -88,8 +89,8 @@ def _too_large(task: Task, source: SourceInfo, limits: SizeLimits) -> str:
     width, height = task.output_width, task.output_height
     would_be = f"({task.name!r}) would be {width}x{height} pixels"
     max_side_px = limits.max_side_px
-    if Format.WEBP in possible_formats(task):
-        max_side_px = min(max_side_px, _WEBP_MAX_SIDE_PX)
+    if Format.WEBP in task.possible_formats:
+        max_side_px = min(max_side_px, WEBP_MAX_SIDE_PX)
     if max(width, height) > max_side_px:
         return f"{would_be}; a side may have {max_side_px} in {task.format}"
     frames = source.frames if task.animated else 1
@@ -192,15 +193,8 @@ def _leaves_enough(task: Task, reduction: int) -> bool:
 
 
 def _aligned(task: Task, reduction: int) -> Task:
-    """The task with its crop moved, by less than a decoded pixel, to where one begins.
-
-    Between pixels the resize takes three to five times as long.
-    """
-    region = task.region
-    x, y = (at - at % reduction for at in (region.x, region.y))
-    return (
-        task if (x, y) == (region.x, region.y) else replace(task, region=replace(region, x=x, y=y))
-    )
+    region = begun_on_a_pixel(task.region, reduction)
+    return task if region == task.region else replace(task, region=region)
 
 
 def _divided_up(size_px: int, reduction: int) -> int:

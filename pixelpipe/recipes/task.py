@@ -11,6 +11,9 @@ from pixelpipe.recipes.sizing import Gravity, Sizing
 
 Rgb = tuple[int, int, int]
 
+MAX_MARK_PIXELS = 2_000_000
+MAX_MARK_SIDE_PX = 4096
+
 UPRIGHT = 1
 SIDEWAYS = frozenset({5, 6, 7, 8})
 
@@ -122,7 +125,6 @@ class Watermark:
 
     Attributes:
         image: Its file, in base64.
-        format: The file's format.
         gravity: Where it lies.
         margin_px: How far from the sides.
         width_share: Its width by the variant's width; None keeps its size, unless it is too large.
@@ -131,7 +133,6 @@ class Watermark:
     """
 
     image: str
-    format: Format
     gravity: Gravity
     margin_px: int
     width_share: float | None
@@ -300,6 +301,16 @@ class Task:
     keep_profile: bool = False
     animated: bool = False
     one_of_several: bool = False
+
+    @property
+    def possible_formats(self) -> frozenset[Format]:
+        """Those of the finished variant; AVIF may become WebP for want of time."""
+        chosen = {self.format}
+        if self.choices:
+            chosen |= {self.choices.photograph, self.choices.transparent, self.choices.drawing}
+        if Format.AVIF in chosen and self.options.budget_ms:
+            chosen.add(Format.WEBP)
+        return frozenset(chosen)
 
     @property
     def output_width(self) -> int:

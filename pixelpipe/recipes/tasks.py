@@ -7,7 +7,7 @@ from pixelpipe.formats.registry import ANIMATED, FORMATS, WRITABLE, Format
 from pixelpipe.formats.source import SourceInfo
 from pixelpipe.recipes import task as tasks
 from pixelpipe.recipes.geometry import Layout
-from pixelpipe.recipes.marks import base64_of, probed_mark
+from pixelpipe.recipes.marks import base64_of
 from pixelpipe.recipes.mistakes import rule
 from pixelpipe.recipes.placing import place, turn_code, unturned
 from pixelpipe.recipes.sizing import SMART, Fit, Gravity, Point, Sizing
@@ -198,10 +198,8 @@ def _watermark(spec: Spec) -> tasks.Watermark | None:
     mark = spec.watermark
     if mark is None:
         return None
-    image = base64_of(mark.image)
     return tasks.Watermark(
-        image=image,
-        format=probed_mark(image).format,
+        image=base64_of(mark.image),
         gravity=mark.gravity,
         margin_px=mark.margin_px,
         width_share=mark.width,

@@ -12,11 +12,7 @@ from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.views import JobView, job_view, place_links
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.guards.site import SITE
-from pixelpipe.server.names import (
-    archive_entry_name,
-    archive_name,
-    content_disposition,
-)
+from pixelpipe.server.names import archive_entry_name, archive_name, content_disposition
 from pixelpipe.server.problems import problem_response
 from pixelpipe.server.submissions import caller_of
 from pixelpipe.server.zip_stream import Entry, archive_size_bytes, chunks

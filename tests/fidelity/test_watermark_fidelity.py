@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelpipe.formats.registry import Format
 from pixelpipe.imaging.operations.compositing import lay
 from pixelpipe.imaging.operations.watermark import lay_watermark
 from pixelpipe.imaging.pixels import Pixels
@@ -25,7 +24,7 @@ def asked(
     opacity: float = 1.0,
     tile: bool = False,
 ) -> Watermark:
-    return Watermark("", Format.PNG, gravity, margin_px, width_share, opacity, tile)
+    return Watermark("", gravity, margin_px, width_share, opacity, tile)
 
 
 def red_mark(height: int, width: int) -> Pixels:

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from pixelpipe.formats.registry import Format
 from pixelpipe.imaging.operations.adjust import adjust
 from pixelpipe.imaging.operations.canvas import blurred_backdrop
 from pixelpipe.imaging.operations.corners import round_corners
@@ -28,7 +27,7 @@ SHAPES = [(1, 1), (1, 9), (4, 1), (2, 2), (37, 64), (65, 129)]
 
 
 def _watermark(*, tile: bool) -> Watermark:
-    return Watermark("", Format.PNG, Gravity.SOUTHEAST, 3, 0.4, 0.7, tile)
+    return Watermark("", Gravity.SOUTHEAST, 3, 0.4, 0.7, tile)
 
 
 def _on_canvas(pixels: Pixels) -> Pixels:

@@ -10,7 +10,6 @@ from pixelpipe.config import Settings
 from pixelpipe.errors import InvalidSpecError
 from pixelpipe.formats.registry import Format
 from pixelpipe.formats.source import SourceInfo
-from pixelpipe.recipes.cost import possible_formats
 from pixelpipe.recipes.placing import place
 from pixelpipe.recipes.plan import Plan, plan
 from pixelpipe.recipes.sizing import Gravity
@@ -126,10 +125,10 @@ def test_a_trimmed_variant_that_may_become_too_large_is_refused() -> None:
 
 def test_only_an_avif_may_run_out_of_time() -> None:
     budget = {"avif": {"budget_ms": 50}}
-    assert possible_formats(task_of(source(), format="jpeg", **budget)) == {Format.JPEG}
+    assert task_of(source(), format="jpeg", **budget).possible_formats == {Format.JPEG}
     assert task_of(source(), format="jpeg", **budget).quality == 80
     slow = task_of(source(), format="avif", **budget)
-    assert possible_formats(slow) == {Format.AVIF, Format.WEBP}
+    assert slow.possible_formats == {Format.AVIF, Format.WEBP}
 
 
 def test_what_is_trimmed_is_decoded_whole() -> None:

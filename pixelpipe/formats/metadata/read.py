@@ -10,14 +10,14 @@ from pixelpipe.formats.metadata.tiff import read_tiff_blocks
 from pixelpipe.formats.metadata.webp import read_webp_blocks
 from pixelpipe.formats.registry import Format
 
-_READERS: Mapping[str, Callable[[memoryview], Blocks]] = {
-    "jpeg": read_jpeg_blocks,
-    "png": read_png_blocks,
-    "webp": read_webp_blocks,
-    "avif": read_heif_blocks,
-    "heic": read_heif_blocks,
-    "tiff": read_tiff_blocks,
-    "jxl": read_jxl_blocks,
+_READERS: Mapping[Format, Callable[[memoryview], Blocks]] = {
+    Format.JPEG: read_jpeg_blocks,
+    Format.PNG: read_png_blocks,
+    Format.WEBP: read_webp_blocks,
+    Format.AVIF: read_heif_blocks,
+    Format.HEIC: read_heif_blocks,
+    Format.TIFF: read_tiff_blocks,
+    Format.JXL: read_jxl_blocks,
 }
 
 

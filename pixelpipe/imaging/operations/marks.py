@@ -11,10 +11,8 @@ from pixelpipe.formats.probe import probe
 from pixelpipe.imaging.decode import decode
 from pixelpipe.imaging.pixels import BGRA, GRAY, Pixels
 from pixelpipe.imaging.samples import to_channels
-from pixelpipe.recipes.task import Decode
+from pixelpipe.recipes.task import MAX_MARK_PIXELS, MAX_MARK_SIDE_PX, Decode
 
-MAX_PIXELS = 2_000_000
-MAX_SIDE_PX = 4096
 _MAX_FRAMES = 100
 _KEPT_MARKS = 4
 
@@ -43,7 +41,7 @@ def open_mark(image: str) -> Pixels:
 
 
 def _decoded(content: bytes) -> Pixels:
-    info = probe(memoryview(content), max_pixels=MAX_PIXELS, max_side_px=MAX_SIDE_PX)
+    info = probe(memoryview(content), max_pixels=MAX_MARK_PIXELS, max_side_px=MAX_MARK_SIDE_PX)
     size = (info.width, info.height)
     plan = Decode(info.format, *size, info.channels, info.orientation, 1, *size)
     out = np.empty((*size[::-1], info.channels)[: 2 if info.channels == GRAY else 3], np.uint8)
