@@ -3,6 +3,7 @@
 After ITU-T T.81, annex B. Like libjpeg, the walk takes fill bytes and skips junk between segments.
 """
 
+from dataclasses import replace
 from struct import Struct
 
 from pixelpipe.formats.exif import EXIF_PREFIX, UPRIGHT, read_orientation
@@ -23,6 +24,9 @@ _CHANNELS = {1: 1, 3: 3, 4: 3}  # CMYK and YCCK are decoded to BGR
 _MARKER = Struct(">BB")
 _LENGTH = Struct(">H")
 _FRAME = Struct(">BHHB")
+# Three components: their numbers, sampling factors and tables.
+_COMPONENTS = Struct(">9B")
+_HALVED_CHROMA = (0x22, 0x11, 0x11)
 
 _WINDOW_BYTES = 128
 
@@ -36,6 +40,7 @@ def read_jpeg(reader: Reader) -> SourceInfo:
     """
     frame: tuple[int, int, int, int] | None = None
     orientation: int | None = None
+    halved = False
     at = 2
     while True:
         marker, at = _next_marker(reader, at)
@@ -46,12 +51,14 @@ def read_jpeg(reader: Reader) -> SourceInfo:
         size = _segment_size(reader, at)
         if marker in _FRAMES and frame is None:
             frame = reader.unpack(_FRAME, at + _LENGTH.size)
+            halved = _has_halved_chroma(reader, at + _LENGTH.size, size - _LENGTH.size)
         elif marker == _APP1 and orientation is None:
             orientation = _exif_orientation(reader, at + _LENGTH.size, size - _LENGTH.size)
         at += size
     if frame is None:
         raise reader.damaged("it has no frame header before its image data")
-    return _source_info(reader, frame, orientation or UPRIGHT)
+    info = _source_info(reader, frame, orientation or UPRIGHT)
+    return replace(info, halved_chroma=halved)
 
 
 def _source_info(reader: Reader, frame: tuple[int, int, int, int], orientation: int) -> SourceInfo:
@@ -61,6 +68,13 @@ def _source_info(reader: Reader, frame: tuple[int, int, int, int], orientation: 
     if components not in _CHANNELS:
         raise reader.damaged(f"it has {components} components; 1, 3 and 4 are allowed")
     return SourceInfo(Format.JPEG, width, height, _CHANNELS[components], _BITS, orientation)
+
+
+def _has_halved_chroma(reader: Reader, at: int, size: int) -> bool:
+    if size != _FRAME.size + _COMPONENTS.size:
+        return False
+    components = reader.unpack(_COMPONENTS, at + _FRAME.size)
+    return components[1::3] == _HALVED_CHROMA
 
 
 def _exif_orientation(reader: Reader, at: int, size: int) -> int | None:

@@ -25,6 +25,8 @@ class SourceInfo:
         frames: How many an animation has; 1 for a still picture, `UNCOUNTED_FRAMES` for too many
             to be counted.
         frames_alpha: Whether later frames may be transparent where the first one is not.
+        halved_chroma: Whether three samples of a pixel are stored at two sizes: the first whole,
+            the others half as wide and half as high, as in a JPEG of 4:2:0.
     """
 
     format: Format
@@ -35,6 +37,7 @@ class SourceInfo:
     orientation: int
     frames: int = 1
     frames_alpha: bool = False
+    halved_chroma: bool = False
 
     @property
     def animation_channels(self) -> int:

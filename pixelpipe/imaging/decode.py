@@ -23,10 +23,12 @@ from pixelpipe.imaging.codecs.jxl import decode_jxl_file
 from pixelpipe.imaging.codecs.png import decode_png
 from pixelpipe.imaging.codecs.stored import Stored
 from pixelpipe.imaging.codecs.tiff import decode_tiff
+from pixelpipe.imaging.codecs.turbojpeg import decode_planes
 from pixelpipe.imaging.color.cmyk import cmyk_to_bgr
-from pixelpipe.imaging.color.convert import deep_to_srgb, kept_profile, to_srgb
-from pixelpipe.imaging.orientation import SIDEWAYS, turn_upright
+from pixelpipe.imaging.color.convert import deep_to_srgb, is_srgb, kept_profile, to_srgb
+from pixelpipe.imaging.orientation import SIDEWAYS, UPRIGHT, turn_upright
 from pixelpipe.imaging.pixels import BGR, Pixels, as_pixels
+from pixelpipe.imaging.planes import padded_planes_in, split
 from pixelpipe.imaging.samples import to_8_bits, to_channels, white_level
 from pixelpipe.imaging.sidecar import Sidecar, write
 from pixelpipe.recipes.task import Decode
@@ -47,7 +49,8 @@ def decode(  # noqa: PLR0913 - what a worker is told, and where it writes
         data: The source's bytes, 1-D uint8; only read.
         plan: What the pixels shall be.
         out: Is filled. C-contiguous uint8, (height, width) for one channel, else
-            (height, width, channels); with more than one frame, (frames, ...).
+            (height, width, channels); with more than one frame, (frames, ...). Of a planar
+            decode 1-D, as in `imaging.planes`.
         before_codec: Called once, right before the codec. Where a JPEG has harmless junk the
             codec is run again, more leniently; that is the same decode. Of a source that the
             screen refuses no codec is called.
@@ -67,6 +70,40 @@ def decode(  # noqa: PLR0913 - what a worker is told, and where it writes
         return
     screened = np.frombuffer(screen(data.data, plan.format, max_frames=max_frames), np.uint8)
     before_codec()
+    profile = b""
+    if plan.planar:
+        _planar(screened, plan, out, tags)
+    else:
+        profile = _still(screened, plan, out, tags)
+    if sidecar is not None:
+        write(_beside(data, plan, Sidecar(profile=profile)), sidecar)
+
+
+def _planar(screened: Pixels, plan: Decode, out: Pixels, tags: ColorTags) -> None:
+    """Luma and chroma as the file has them, or of pixels whose colours had to be converted."""
+    if is_srgb(tags) and _codec_planes(screened, plan, out):
+        return
+    pixels = np.empty((plan.height, plan.width, BGR), np.uint8)
+    _still(screened, replace(plan, planar=False), pixels, tags)
+    split(pixels, padded_planes_in(out, plan.width, plan.height))
+
+
+def _codec_planes(screened: Pixels, plan: Decode, out: Pixels) -> bool:
+    """Whether there is a codec that gives them as they are."""
+    upright = padded_planes_in(out, plan.width, plan.height)
+    width, height = _stored_size(plan)
+    if plan.orientation == UPRIGHT:
+        return decode_planes(screened, (width, height), plan.reduction, upright)
+    stored = padded_planes_in(np.empty_like(out), width, height)
+    if not decode_planes(screened, (width, height), plan.reduction, stored):
+        return False
+    for name in ("luma", "blue", "red"):
+        turn_upright(getattr(stored, name), plan.orientation, getattr(upright, name))
+    return True
+
+
+def _still(screened: Pixels, plan: Decode, out: Pixels, tags: ColorTags) -> bytes:
+    """Pixels, and the profile that they are in where it is kept."""
     stored = _codec(screened, plan, out, tags)
     if stored.profile:
         tags = ColorTags(checked_profile(stored.profile))
@@ -83,8 +120,7 @@ def decode(  # noqa: PLR0913 - what a worker is told, and where it writes
         pixels, tags = _to_pixels(stored, tags, plan, screened)
         turn_upright(to_channels(pixels, plan.channels), plan.orientation, out)
     to_srgb(out, tags)
-    if sidecar is not None:
-        write(_beside(data, plan, Sidecar(profile=profile)), sidecar)
+    return profile
 
 
 def _animation(  # noqa: PLR0913 - those of `decode`

@@ -16,12 +16,13 @@ from pixelpipe.imaging.embed import embed
 from pixelpipe.imaging.encoders.avif import QUICKEST_SPEED, USUAL_SPEED, Pace, encode_avif
 from pixelpipe.imaging.encoders.codec import Encoded
 from pixelpipe.imaging.encoders.fitting import MOST_TRIALS, fit, unreachable
-from pixelpipe.imaging.encoders.jpeg import encode_jpeg
+from pixelpipe.imaging.encoders.jpeg import encode_jpeg, encode_jpeg_planes
 from pixelpipe.imaging.encoders.png import encode_palette, encode_png
 from pixelpipe.imaging.encoders.profiles import agreed
 from pixelpipe.imaging.encoders.webp import encode_lossless_webp, encode_webp
 from pixelpipe.imaging.looks.content import is_drawing
 from pixelpipe.imaging.pixels import Pixels, as_pixels, has_alpha
+from pixelpipe.imaging.planes import Planes
 from pixelpipe.recipes.task import EncodeOptions, Task
 
 __all__ = ["Encoded", "File", "encode", "encode_moving"]
@@ -57,12 +58,12 @@ class _Draft:
     attachments: Attachments
 
 
-def encode(pixels: Pixels, task: Task, attachments: Attachments = NOTHING) -> File:
+def encode(pixels: Pixels | Planes, task: Task, attachments: Attachments = NOTHING) -> File:
     """Encode pixels as a task asks.
 
     Args:
         pixels: Gray, BGR or BGRA. Alpha that the format cannot hold is laid onto the task's
-            background.
+            background. Planes are for a task that stays planar (see `recipes.planar`).
         task: Its format or choices, quality, options and background count.
         attachments: What goes into the file beside the pixels.
 
@@ -70,6 +71,8 @@ def encode(pixels: Pixels, task: Task, attachments: Attachments = NOTHING) -> Fi
         MaxBytesUnreachableError: No quality makes it small enough.
         InternalError: The codec refuses the pixels.
     """
+    if isinstance(pixels, Planes):
+        return _of_planes(pixels, task, attachments)
     lossless = task.options.lossless
     if task.choices is None:
         return _in_format(pixels, task, task.format, attachments, lossless=lossless)
@@ -128,6 +131,15 @@ def _drawing(
             if without_loss.extensions[least] < lossy.extensions[least]:
                 raise without_loss from lossy
             raise
+
+
+def _of_planes(planes: Planes, task: Task, attachments: Attachments) -> File:
+    def at(quality: int) -> Encoded:
+        return embed(encode_jpeg_planes(planes, quality), Format.JPEG, attachments)
+
+    highest = task.quality or FORMATS[Format.JPEG].default_quality or _HIGHEST
+    content, used = fit(at, highest, task.options.max_bytes)
+    return File(content, Format.JPEG, used)
 
 
 def _in_format(

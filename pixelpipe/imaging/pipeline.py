@@ -5,23 +5,24 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from time import perf_counter
 
-from pixelpipe.imaging import steps
+from pixelpipe.imaging import planar, steps
 from pixelpipe.imaging.alpha import flatten
 from pixelpipe.imaging.animation import Timing
 from pixelpipe.imaging.attachments import attachments
 from pixelpipe.imaging.encode import Encoded, File, encode, encode_moving
 from pixelpipe.imaging.looks.describe import Description
-from pixelpipe.imaging.picture import Picture
 from pixelpipe.imaging.pixels import Pixels, has_alpha
+from pixelpipe.imaging.planar import PlanarPicture
+from pixelpipe.imaging.planes import Planes
 from pixelpipe.imaging.settle import settled
-from pixelpipe.imaging.source import Source
+from pixelpipe.imaging.source import AnyPicture, Source
 from pixelpipe.imaging.steps import Draft
 from pixelpipe.recipes.facts import Facts
+from pixelpipe.recipes.planar import stays_planar
 from pixelpipe.recipes.task import Task
 
 STEPS: tuple[Callable[[Draft], Pixels], ...] = (
-    steps.crop,
-    steps.resize,
+    steps.fit,
     steps.turn,
     steps.pad,
     steps.adjust,
@@ -97,7 +98,9 @@ def make(source: Source, task: Task) -> Made:
     kept = attachments(source.sidecar, task.metadata, keep_profile=task.keep_profile)
     if len(frames) > 1:
         timing = Timing(source.sidecar.delays_ms, source.sidecar.loops)
-        file = encode_moving(frames, timing, task, kept)
+        mixed = [frame for frame in frames if not isinstance(frame, Planes)]
+        assert len(mixed) == len(frames), "no animation is decoded to planes"
+        file = encode_moving(mixed, timing, task, kept)
     else:
         file = encode(frames[0], task, kept)
     facts = _facts(frames, file, task, _described(source, task, frames[0]))
@@ -114,38 +117,42 @@ def _within_bounds(task: Task) -> Task:
     return replace(task, region=replace(region, x=x, y=y))
 
 
-def _finished(picture: Picture, task: Task) -> Pixels:
+def _finished(picture: AnyPicture, task: Task) -> Pixels | Planes:
     """The variant's pixels, flat where alpha is not kept."""
+    if isinstance(picture, PlanarPicture) and stays_planar(task):
+        return planar.finished(picture, task)
     pixels = _shared(picture, task)
     if task.keep_alpha or not has_alpha(pixels):
         return pixels
     return flatten(pixels, task.background[:3])
 
 
-def _shared(picture: Picture, task: Task) -> Pixels:
+def _shared(picture: AnyPicture, task: Task) -> Pixels:
     """After the last step; formats of one variant that are made in a row share it."""
     if not task.one_of_several:
         return _stepped(picture, task)
     return picture.shared(_LOOK(task), lambda: _stepped(picture, task))
 
 
-def _stepped(picture: Picture, task: Task) -> Pixels:
-    draft = Draft(picture, task, picture.pixels)
+def _stepped(picture: AnyPicture, task: Task) -> Pixels:
+    draft = Draft(picture, task)
     for step in STEPS:
         draft.pixels = step(draft)
     return draft.pixels
 
 
-def _described(source: Source, task: Task, pixels: Pixels) -> Description:
+def _described(source: Source, task: Task, pixels: Pixels | Planes) -> Description:
     """What it looks like; the same in another format looks the same.
 
     In another size it does almost: but then what is told would depend on which was made first.
     """
-    look = (*_LOOK(task), task.keep_alpha)
+    look = (*_LOOK(task), task.keep_alpha, isinstance(pixels, Planes))
     return source.described(look, pixels, in_profile=task.keep_profile)
 
 
-def _facts(frames: Sequence[Pixels], file: File, task: Task, described: Description) -> Facts:
+def _facts(
+    frames: Sequence[Pixels | Planes], file: File, task: Task, described: Description
+) -> Facts:
     height, width = frames[0].shape[:2]
     return Facts(
         width=width,

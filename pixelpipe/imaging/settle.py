@@ -6,20 +6,25 @@ from dataclasses import replace
 from pixelpipe.imaging.looks.focus import best_region
 from pixelpipe.imaging.operations.trim import content_box
 from pixelpipe.imaging.picture import Picture
+from pixelpipe.imaging.planar import PlanarPicture
 from pixelpipe.recipes.placing import begun_on_a_pixel, place
 from pixelpipe.recipes.task import Rect, Task
 
 
-def settled(pictures: Sequence[Picture], task: Task) -> Task:
+def settled(pictures: Sequence[Picture | PlanarPicture], task: Task) -> Task:
     """The task with its region, size and canvas as they will be.
 
     Args:
         pictures: The pixels, of an animation each frame; all are cut alike.
         task: What was planned.
     """
+    if task.trim is None and task.focus is None:
+        return task
+    mixed = [picture for picture in pictures if isinstance(picture, Picture)]
+    assert len(mixed) == len(pictures), "what is looked at is not decoded to planes"
     if task.trim is not None:
-        task = _trimmed(pictures, task)
-    return task if task.focus is None else _focused(pictures[0], task)
+        task = _trimmed(mixed, task)
+    return task if task.focus is None else _focused(mixed[0], task)
 
 
 def _trimmed(pictures: Sequence[Picture], task: Task) -> Task:

@@ -9,8 +9,12 @@ from pixelpipe.imaging.color.convert import profile_to_srgb
 from pixelpipe.imaging.looks.describe import Description, describe
 from pixelpipe.imaging.picture import Picture
 from pixelpipe.imaging.pixels import GRAY, Pixels
+from pixelpipe.imaging.planar import PlanarPicture, planar_picture
+from pixelpipe.imaging.planes import Planes
 from pixelpipe.imaging.sidecar import Sidecar, read
 from pixelpipe.recipes.task import Decode, Rect, Task
+
+AnyPicture = Picture | PlanarPicture
 
 _KEPT_PARTS = 2
 
@@ -26,10 +30,8 @@ class Source:
 
     def __init__(self, data: Pixels, plan: Decode) -> None:
         self._plan = plan
-        pixels = frames_of(data, plan)
-        stack = pixels if plan.frames > 1 else pixels[np.newaxis]
-        self._pictures = [Picture(frame, plan) for frame in stack]
-        self._parts: dict[tuple[int, Rect], Picture] = {}
+        self._pictures = _pictures(data, plan)
+        self._parts: dict[tuple[int, Rect], AnyPicture] = {}
         self._descriptions: dict[Hashable, Description] = {}
         self._beside = sidecar_of(data, plan)
 
@@ -38,13 +40,13 @@ class Source:
         """What the decode noted."""
         return Sidecar() if self._beside is None else read(self._beside)
 
-    def pictures(self, task: Task) -> Sequence[Picture]:
+    def pictures(self, task: Task) -> Sequence[AnyPicture]:
         """The frames that the task needs, in the colours that it wants."""
         converts = self.sidecar.profile and not task.keep_profile
-        pictures = self._in_srgb if converts else self._pictures
+        pictures: Sequence[AnyPicture] = self._in_srgb if converts else self._pictures
         return pictures if task.animated else pictures[:1]
 
-    def part(self, picture: Picture, bounds: Rect | None) -> Picture:
+    def part(self, picture: AnyPicture, bounds: Rect | None) -> AnyPicture:
         """Of a picture what lies within the bounds; the last few parts are remembered."""
         if bounds in (None, Rect(0, 0, self._plan.source_width, self._plan.source_height)):
             return picture
@@ -56,12 +58,14 @@ class Source:
             del self._parts[next(iter(self._parts))]
         return part
 
-    def described(self, look: Hashable, pixels: Pixels, *, in_profile: bool) -> Description:
+    def described(
+        self, look: Hashable, pixels: Pixels | Planes, *, in_profile: bool
+    ) -> Description:
         """What finished pixels look like; remembered for all that look the same.
 
         Args:
             look: The same for those.
-            pixels: Gray, BGR or BGRA.
+            pixels: Gray, BGR or BGRA, or planes.
             in_profile: Whether they are in the colours of the source's own profile.
         """
         if look not in self._descriptions:
@@ -75,7 +79,15 @@ class Source:
         return [
             Picture(profile_to_srgb(picture.pixels, profile), self._plan)
             for picture in self._pictures
+            if isinstance(picture, Picture)  # Planes have no profile.
         ]
+
+
+def _pictures(data: Pixels, plan: Decode) -> Sequence[AnyPicture]:
+    if plan.planar:
+        return [planar_picture(data, plan)]
+    pixels = frames_of(data, plan)
+    return [Picture(frame, plan) for frame in (pixels if plan.frames > 1 else pixels[np.newaxis])]
 
 
 def frames_of(data: Pixels, plan: Decode) -> Pixels:
@@ -87,8 +99,10 @@ def frames_of(data: Pixels, plan: Decode) -> Pixels:
 
     Returns:
         A view, (height, width) for one channel, else (height, width, channels); with more than one
-        frame, (frames, ...).
+        frame, (frames, ...). Of a planar decode 1-D.
     """
+    if plan.planar:
+        return data[: plan.frame_bytes]
     last = () if plan.channels == GRAY else (plan.channels,)
     shape = (plan.frames, plan.height, plan.width, *last)
     whole = data[: plan.frame_bytes * plan.frames].reshape(shape)

@@ -1,6 +1,6 @@
 """The steps of a variant, each of which guards itself: it does nothing unless it was asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pixelpipe.imaging.operations import adjust as adjusting
 from pixelpipe.imaging.operations import canvas, effects, quad
@@ -13,33 +13,34 @@ from pixelpipe.imaging.operations.turning import turned
 from pixelpipe.imaging.operations.watermark import lay_watermark
 from pixelpipe.imaging.picture import Picture
 from pixelpipe.imaging.pixels import Pixels
+from pixelpipe.imaging.planar import PlanarPicture, mixed
 from pixelpipe.imaging.resampling import resize as resizing
 from pixelpipe.recipes.task import Task
 
 
 @dataclass(slots=True)
 class Draft:
-    """A variant in the making; `pixels` may be the picture's own and are never written to."""
+    """A variant in the making; `pixels` may be the picture's own and are never written to.
 
-    picture: Picture
+    The first step gives it pixels.
+    """
+
+    picture: Picture | PlanarPicture
     task: Task
-    pixels: Pixels
+    pixels: Pixels = field(init=False)
 
 
-def crop(draft: Draft) -> Pixels:
-    """See only the region."""
-    return draft.picture.view(draft.task.region)
-
-
-def resize(draft: Draft) -> Pixels:
+def fit(draft: Draft) -> Pixels:
     """Bring the region to its size; variants of one region and size share the result."""
-    task, picture = draft.task, draft.picture
-    if draft.pixels.shape[:2] == (task.height, task.width) and picture.plan.reduction == 1:
-        return draft.pixels
+    picture, task = draft.picture, draft.task
     size = (task.region, task.width, task.height)
-    how = (task.kernel, task.linear)
+    if isinstance(picture, PlanarPicture):
+        return picture.shared(("mixed", *size), lambda: mixed(picture, task))
+    view = picture.view(task.region)
+    if view.shape[:2] == (task.height, task.width) and picture.plan.reduction == 1:
+        return view
     return picture.shared(
-        (*size, *how),
+        (*size, task.kernel, task.linear),
         lambda: resizing.resize(picture, *size, kernel=task.kernel, linear=task.linear),
     )
 

@@ -26,6 +26,7 @@ from pixelpipe.imaging.codecs.avif import decode_avif
 from pixelpipe.imaging.codecs.tiff import decode_tiff
 from pixelpipe.imaging.color.convert import to_srgb
 from pixelpipe.imaging.color.littlecms import LittleCms
+from pixelpipe.imaging.decode import decode
 from pixelpipe.imaging.encode import encode
 from pixelpipe.imaging.pixels import as_pixels
 from pixelpipe.imaging.sidecar import Sidecar
@@ -80,6 +81,18 @@ def _codec(format_: Format) -> None:
     pixels = np.zeros((_SIDE_PX, _SIDE_PX, 3), np.uint8)
     _, content = cv2.imencode(FORMATS[format_].extension, pixels)
     cv2.imdecode(as_pixels(content), cv2.IMREAD_UNCHANGED)
+
+
+def _planes() -> None:
+    """A JPEG decoded to luma and chroma, and variants of them, one of which mixes them."""
+    pixels = np.zeros((_SIDE_PX, _SIDE_PX, 3), np.uint8)
+    _, content = cv2.imencode(".jpg", pixels)
+    plan = Decode(Format.JPEG, *pixels.shape, 1, 1, _SIDE_PX, _SIDE_PX, planar=True)
+    room = np.empty(plan.pixels_bytes, np.uint8)
+    decode(as_pixels(content), plan, room, before_codec=lambda: None, max_frames=1)
+    source = Source(room, plan)
+    for output in (Format.JPEG, Format.PNG):
+        pipeline.make(source, replace(_task(output), canvas=None))
 
 
 def _each_avif() -> None:
@@ -207,6 +220,7 @@ def _task(output: Format) -> Task:
 
 
 _OTHERS: tuple[Callable[[], None], ...] = (
+    _planes,
     _each_tiff,
     _each_color,
     _each_file,

@@ -10,22 +10,24 @@ from pixelpipe.recipes.spec import Spec
 from pixelpipe.recipes.task import Task
 
 # To be raised by whoever changes the pixels, or the bytes, that a spec gives.
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 
 
-def reuse_key(source_sha256: str, spec: Spec, task: Task) -> str:
-    """A digest of the source's digest, the canonical spec and the engine's version.
-
-    Canonical: without its name, and without what is as it would be if nothing was said.
+def wish_of(spec: Spec, task: Task) -> str:
+    """The canonical spec: without its name, and without what is as it would be if nothing was said.
 
     Args:
-        source_sha256: The source's digest.
         spec: What was asked for.
         task: What the plan made of it, which knows the defaults that depend on the source.
     """
     whole = spec.model_copy(update={"format": task.format, "quality": task.quality})
     wish = whole.model_dump_json(exclude={"name"}, exclude_defaults=True)
-    key = f"{ENGINE_VERSION}\n{source_sha256}\n{wish}\n{task.choices or ''}"
+    return f"{wish}\n{task.choices or ''}"
+
+
+def reuse_key(source_sha256: str, wish: str) -> str:
+    """A digest of the source's digest, the canonical spec and the engine's version."""
+    key = f"{ENGINE_VERSION}\n{source_sha256}\n{wish}"
     return hashlib.sha256(key.encode()).hexdigest()
 
 

@@ -33,6 +33,9 @@ _RESIZE_MS_PER_MP = 4.0
 _BLUR_MS_PER_MP = 3.0
 _QUAD_MS_PER_BAND_MP_AND_SIGMA = 5.0
 
+# Of a picture whose luma and chroma are kept apart.
+_PLANAR_SHARE = 0.5
+
 # A Lanczos filter by the quick way.
 _KERNELS = {Kernel.FAST: 1.0, Kernel.LANCZOS3: 12.0}
 _EFFECT_MS_PER_MP = 3.0
@@ -76,6 +79,8 @@ def cost_ms(task: Task, decode: Decode) -> float:
     if task.quad:
         band_mp = 2 * task.quad.band_px * (task.output_width + task.output_height) / _MEGA
         cost += min(band_mp, output_mp) * task.quad.sigma * _QUAD_MS_PER_BAND_MP_AND_SIGMA
+    if decode.planar:
+        cost *= _PLANAR_SHARE
     cost += output_mp * _EFFECT_MS_PER_MP * len(_effects(task))
     if task.linear:
         cost += output_mp * _LINEAR_MS_PER_MP

@@ -10,6 +10,7 @@ from pixelpipe.formats.registry import WEBP_MAX_SIDE_PX, Format
 from pixelpipe.formats.source import UNCOUNTED_FRAMES, SourceInfo
 from pixelpipe.recipes.mistakes import Mistake, invalid_spec
 from pixelpipe.recipes.placing import begun_on_a_pixel
+from pixelpipe.recipes.planar import starts_from_planes
 from pixelpipe.recipes.quadrants import MIN_SIDE_PX
 from pixelpipe.recipes.spec import SizeLimits, Spec, expanded
 from pixelpipe.recipes.task import Decode, Kernel, Metadata, Task
@@ -59,8 +60,9 @@ def plan(
     tasks = _tasks(source, specs, limits, accepted)
     _check_quads(tasks)
     decode = _decode(source, tasks)
-    if decode.reduction > 1:
-        tasks = tuple(_aligned(task, decode.reduction) for task in tasks)
+    step_px = decode.reduction * 2 if decode.planar else decode.reduction
+    if step_px > 1:
+        tasks = tuple(_aligned(task, step_px) for task in tasks)
     return Plan(decode, tasks)
 
 
@@ -132,6 +134,20 @@ def _decode(source: SourceInfo, tasks: Sequence[Task]) -> Decode:
         frames=source.frames if animated else 1,
         keep_profile=any(task.keep_profile for task in tasks),
         sidecar_bytes=_sidecar_bytes(source, tasks),
+        planar=_is_planar(source, tasks, reduction),
+    )
+
+
+def _is_planar(source: SourceInfo, tasks: Sequence[Task], reduction: int) -> bool:
+    """Whether luma and chroma are kept apart: for all variants, or for none."""
+    step_px = 2 * reduction
+    return (
+        source.halved_chroma
+        and _stays_in_place(source, step_px)
+        and all(
+            starts_from_planes(task, reduction) and _begins_on_a_pixel(task, step_px)
+            for task in tasks
+        )
     )
 
 
@@ -192,8 +208,8 @@ def _leaves_enough(task: Task, reduction: int) -> bool:
     )
 
 
-def _aligned(task: Task, reduction: int) -> Task:
-    region = begun_on_a_pixel(task.region, reduction)
+def _aligned(task: Task, step_px: int) -> Task:
+    region = begun_on_a_pixel(task.region, step_px)
     return task if region == task.region else replace(task, region=region)
 
 

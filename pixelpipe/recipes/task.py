@@ -201,6 +201,9 @@ class Decode:
             the sidecar; otherwise they become those of sRGB.
         sidecar_bytes: Room behind the pixels for what tasks need of the source beside them; see
             `imaging.sidecar`. 0 where they need nothing.
+        planar: Whether the pixels stay luma and chroma, as a JPEG of 4:2:0 has them: three planes
+            one behind the other, the two of chroma half as wide and half as high. Each side is
+            rounded up to an even number of pixels; what is too much repeats the last.
     """
 
     format: Format
@@ -215,10 +218,13 @@ class Decode:
     frames: int = 1
     keep_profile: bool = False
     sidecar_bytes: int = 0
+    planar: bool = False
 
     @property
     def frame_bytes(self) -> int:
         """Bytes that the decoded pixels of one frame take."""
+        if self.planar:
+            return (self.width + 1) // 2 * ((self.height + 1) // 2) * 6
         return self.width * self.height * self.channels
 
     @property

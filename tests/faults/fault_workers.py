@@ -30,6 +30,7 @@ from pixelpipe.engine.confinement import Confinement, SandboxMode
 from pixelpipe.engine.protocol import LENGTH, Batch, MakeStep, frame
 from pixelpipe.errors import ImageTooSmallError
 from pixelpipe.imaging.picture import Picture
+from pixelpipe.imaging.pixels import Pixels
 from pixelpipe.imaging.source import Source
 from tests.tasks import FACTS
 
@@ -93,7 +94,7 @@ class FaultWorker(worker.Worker):
     hoard: NDArray[np.uint8]
     undermined = False
     pixels_offset: int
-    picture: Picture
+    decoded_pixels: Pixels
     step: MakeStep
     ticket: int
     answer: Callable[[], None]
@@ -123,7 +124,11 @@ class FaultWorker(worker.Worker):
 
     def make(self, source: Source, step: MakeStep) -> None:
         self.ticket, self.step = step.ticket, step
-        (self.picture,) = source.pictures(step.task)
+        (picture,) = source.pictures(step.task)
+        # Of a planar picture luma is what lies first.
+        self.decoded_pixels = (
+            picture.pixels if isinstance(picture, Picture) else picture.luma.pixels
+        )
         self.answer = partial(super().make, source, step)
         self._meet(step.task.name, step.task.name)
         self.answer()
@@ -265,10 +270,10 @@ class FaultWorker(worker.Worker):
 
     def fault_where(self) -> None:
         arena = np.frombuffer(self.window.buffer, np.uint8)
-        offset = self.picture.pixels.ctypes.data - arena.ctypes.data
-        same = np.shares_memory(self.picture.pixels, arena) and offset == self.pixels_offset
+        offset = self.decoded_pixels.ctypes.data - arena.ctypes.data
+        same = np.shares_memory(self.decoded_pixels, arena) and offset == self.pixels_offset
         raise ImageTooSmallError(
-            f"in the arena: {same}; writeable: {self.picture.pixels.flags.writeable}"
+            f"in the arena: {same}; writeable: {self.decoded_pixels.flags.writeable}"
         )
 
     def _made(self, size: int) -> dict[str, object]:

@@ -44,8 +44,7 @@ def made(pixels: Pixels, **changes: object) -> Pixels:
 
 def test_the_order_of_the_steps() -> None:
     assert [step.__name__ for step in STEPS] == [
-        "crop",
-        "resize",
+        "fit",
         "turn",
         "pad",
         "adjust",
@@ -63,14 +62,14 @@ def test_the_order_of_the_steps() -> None:
 def test_a_task_that_asks_for_nothing_copies_nothing() -> None:
     pixels = scene(90, 121)
     picture = picture_of(pixels)
-    draft = steps.Draft(picture, task_of(), picture.pixels)
+    draft = steps.Draft(picture, task_of())
     for step in STEPS:
         draft.pixels = step(draft)
         assert np.shares_memory(draft.pixels, pixels)
     assert (made(pixels) == pixels).all()
 
 
-def test_crop_takes_the_region() -> None:
+def test_fit_takes_the_region() -> None:
     pixels = scene(90, 121)
     result = made(pixels, region=Rect(31, 12, 60, 50), width=60, height=50)
     assert (result == pixels[12:62, 31:91]).all()
@@ -80,7 +79,7 @@ def test_variants_of_one_region_and_size_share_the_resized_pixels() -> None:
     picture = picture_of(scene(90, 121))
     sized = {"width": 60, "height": 45}
     bases = [
-        steps.resize(steps.Draft(picture, task_of(**sized, **more), picture.pixels))
+        steps.fit(steps.Draft(picture, task_of(**sized, **more)))
         for more in ({}, {"grayscale": True}, {"blur_sigma": 2.0})
     ]
     assert bases[0] is bases[1]

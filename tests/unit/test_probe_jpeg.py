@@ -1,3 +1,5 @@
+import struct
+
 import pytest
 
 from pixelpipe.errors import DamagedImageError, UnsupportedFormatError
@@ -75,6 +77,56 @@ def test_fill_and_junk_between_segments_are_skipped(gap: bytes) -> None:
 
 def test_the_first_frame_wins() -> None:
     assert probed(jpeg(FRAME, frame(600, 400))).stored_width == 60
+
+
+def frame_of(*factors: int, more: bytes = b"") -> bytes:
+    """A frame header of components with these sampling factors."""
+    head = struct.pack(">BHHB", 8, 40, 60, len(factors))
+    each = (bytes((number, factor, 0)) for number, factor in enumerate(factors, 1))
+    return segment(0xC0, head + b"".join(each) + more)
+
+
+@pytest.mark.parametrize("marker", [0xC0, 0xC1, 0xC2])
+def test_chroma_that_is_halved_both_ways_is_told(marker: int) -> None:
+    halved = b"\xff" + bytes((marker,)) + frame_of(0x22, 0x11, 0x11)[2:]
+    info = probed(jpeg(exif_segment(6), halved))
+    assert (info.halved_chroma, info.orientation) == (True, 6)
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [
+        (0x11,),
+        (0x22,),
+        (0x11, 0x11, 0x11),
+        (0x21, 0x11, 0x11),
+        (0x12, 0x11, 0x11),
+        (0x41, 0x11, 0x11),
+        (0x22, 0x12, 0x21),
+        (0x22, 0x22, 0x22),
+        (0x44, 0x22, 0x22),
+        (0x11, 0x22, 0x22),
+        (0x22, 0x11, 0x11, 0x22),
+        (0x11, 0x11, 0x11, 0x11),
+    ],
+)
+def test_chroma_that_is_stored_in_any_other_way_is_not(factors: tuple[int, ...]) -> None:
+    assert not probed(jpeg(frame_of(*factors))).halved_chroma
+
+
+def test_a_frame_longer_than_its_components_tells_nothing_of_chroma() -> None:
+    assert not probed(jpeg(frame_of(0x22, 0x11, 0x11, more=b"\0"))).halved_chroma
+
+
+def test_of_two_frames_the_first_tells_of_chroma() -> None:
+    halved = frame_of(0x22, 0x11, 0x11)
+    assert probed(jpeg(halved, FRAME)).halved_chroma
+    assert not probed(jpeg(FRAME, halved)).halved_chroma
+
+
+def test_a_frame_that_is_cut_is_damage() -> None:
+    with pytest.raises(DamagedImageError):
+        probed(SOI + frame_of(0x22, 0x11, 0x11)[:-4])
 
 
 @pytest.mark.parametrize("size", [0, 1])

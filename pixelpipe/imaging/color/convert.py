@@ -41,6 +41,11 @@ class Conversion(Protocol):
         """From BGR to BGR; `out` is contiguous and may be the same."""
 
 
+def is_srgb(tags: ColorTags) -> bool:
+    """Whether colours are those of sRGB already, whatever a file says of them."""
+    return not tags.ink and _conversion(tags) is None
+
+
 def to_srgb(pixels: Pixels, tags: ColorTags) -> None:
     """Convert pixels where they lie.
 

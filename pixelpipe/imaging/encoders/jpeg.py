@@ -7,6 +7,7 @@ import simplejpeg
 from pixelpipe.formats.registry import Format
 from pixelpipe.imaging.encoders.codec import Encoded, opencv, refused
 from pixelpipe.imaging.pixels import GRAY, Pixels, channels
+from pixelpipe.imaging.planes import Planes
 from pixelpipe.recipes.task import EncodeOptions, Subsampling
 
 _SAMPLING = {
@@ -27,11 +28,31 @@ def encode_jpeg(pixels: Pixels, quality: int, options: EncodeOptions) -> Encoded
     return _by_turbojpeg(pixels, quality, options.subsampling)
 
 
+def encode_jpeg_planes(planes: Planes, quality: int) -> Encoded:
+    """Encode luma and chroma as they are, baseline, 4:2:0.
+
+    Args:
+        planes: Where a side is odd, the codec reads a pixel of luma beyond it, which has to be
+            there.
+        quality: 1 to 100.
+
+    Raises:
+        InternalError: The codec refuses the planes.
+    """
+    try:
+        return bytes(
+            simplejpeg.encode_jpeg_yuv_planes(planes.luma, planes.blue, planes.red, quality)
+        )
+    except ValueError as refusal:
+        raise refused(Format.JPEG) from refusal
+
+
 def _by_turbojpeg(pixels: Pixels, quality: int, subsampling: Subsampling) -> Encoded:
     """Through libjpeg-turbo itself, which is a sixth quicker than by way of OpenCV."""
     try:
         if channels(pixels) == GRAY:
-            return bytes(simplejpeg.encode_jpeg(pixels[:, :, np.newaxis], quality, "GRAY", "Gray"))
+            gray = np.ascontiguousarray(pixels)[:, :, np.newaxis]
+            return bytes(simplejpeg.encode_jpeg(gray, quality, "GRAY", "Gray"))
         return bytes(simplejpeg.encode_jpeg(pixels, quality, "BGR", subsampling.value))
     except ValueError as refusal:
         raise refused(Format.JPEG) from refusal

@@ -19,6 +19,7 @@ from pixelpipe.imaging.looks.blurhash import blurhash
 from pixelpipe.imaging.looks.palette import palette
 from pixelpipe.imaging.looks.thumbhash import thumbhash
 from pixelpipe.imaging.pixels import BGR, GRAY, Pixels, as_pixels, channels, has_alpha
+from pixelpipe.imaging.planes import Planes, merge
 from pixelpipe.imaging.resampling.halves import halve
 
 _SMALL_PX = 32
@@ -48,22 +49,21 @@ class Description:
     thumbhash: str
 
 
-def describe(pixels: Pixels, profile: bytes = b"") -> Description:
+def describe(pixels: Pixels | Planes, profile: bytes = b"") -> Description:
     """Describe a finished variant, in the colours of sRGB.
 
     Args:
-        pixels: Gray, BGR or BGRA.
+        pixels: Gray, BGR or BGRA, or planes.
         profile: The ICC profile that they are in; empty for sRGB.
 
     Returns:
         The description; each pixel counts by its alpha, and what has none at all is white.
     """
     height, width = pixels.shape[:2]
-    part = pixels[_spread(_ROWS, height)] if height > _ROWS else pixels
-    if profile:
-        part = profile_to_srgb(np.ascontiguousarray(part), profile)
-    colors = palette(_scattered(part))
-    small = _small(part, width, height)
+    if profile and not isinstance(pixels, Planes):
+        pixels = profile_to_srgb(np.ascontiguousarray(_some_rows(pixels)), profile)
+    colors = palette(_scattered(pixels))
+    small = _small(pixels, width, height)
     return Description(
         dominant=colors[0],
         palette=colors,
@@ -72,24 +72,40 @@ def describe(pixels: Pixels, profile: bytes = b"") -> Description:
     )
 
 
-def _scattered(part: Pixels) -> Pixels:
+def _some_rows(pixels: Pixels) -> Pixels:
+    height = pixels.shape[0]
+    return pixels[_spread(_ROWS, height)] if height > _ROWS else pixels
+
+
+def _scattered(pixels: Pixels | Planes) -> Pixels:
     """Single pixels, as they are: a mean of two colours may be none of the picture's."""
-    height, width = part.shape[:2]
-    rows, columns = _spread(_COLOR_SAMPLES, height), _spread(_COLOR_SAMPLES, width)
-    return _as_bgra(np.ascontiguousarray(part[rows[:, np.newaxis], columns])).reshape(-1, 4)
+    height, width = pixels.shape[:2]
+    rows, columns = _spread(_COLOR_SAMPLES, height)[:, np.newaxis], _spread(_COLOR_SAMPLES, width)
+    if isinstance(pixels, Planes):
+        luma, halves = pixels.luma[rows, columns], (rows // 2, columns // 2)
+        scattered = merge(luma, pixels.blue[halves], pixels.red[halves])
+    else:
+        scattered = np.ascontiguousarray(pixels[rows, columns])
+    return _as_bgra(scattered).reshape(-1, 4)
 
 
-def _small(part: Pixels, width: int, height: int) -> Pixels:
+def _small(pixels: Pixels | Planes, width: int, height: int) -> Pixels:
     """Shrink some rows of a picture of that size to BGRA of at most `_SMALL_PX`."""
-    weighted = has_alpha(part) and not is_opaque(part)
-    if weighted:
-        part = premultiply(part)
-    while part.shape[1] > _WIDE:
-        part = halve(part, across=True, down=part.shape[0] >= 2 * _SMALL_PX)
     scale = min(1.0, _SMALL_PX / max(width, height))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    shrunk = as_pixels(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
-    return unpremultiply(shrunk) if weighted else _as_bgra(shrunk)
+    if isinstance(pixels, Planes):
+        planes = (pixels.luma, pixels.blue, pixels.red)
+        return _as_bgra(merge(*(_shrunk(_some_rows(plane), size) for plane in planes)))
+    part = _some_rows(pixels)
+    if has_alpha(part) and not is_opaque(part):
+        return unpremultiply(_shrunk(premultiply(part), size))
+    return _as_bgra(_shrunk(part, size))
+
+
+def _shrunk(part: Pixels, size: tuple[int, int]) -> Pixels:
+    while part.shape[1] > _WIDE:
+        part = halve(part, across=True, down=part.shape[0] >= 2 * _SMALL_PX)
+    return as_pixels(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
 
 
 @lru_cache(maxsize=256)

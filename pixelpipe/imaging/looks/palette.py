@@ -14,7 +14,7 @@ _NOTHING = 0.004
 _BITS = 4
 _PLACES = np.array([1, 1 << _BITS, 1 << 2 * _BITS])
 _COLORS = 1 << 3 * _BITS
-_COMPARED = 128
+_COMPARED = 64
 # A colour with this chroma is chosen before a gray of nearly twice its extent: it is noticed.
 _VIVID = 50.0
 _NO_COLOR = "#ffffff"

@@ -12,7 +12,7 @@ most ratios it takes a fifth to four fifths of the time; at an exact half INTER_
 """
 
 from dataclasses import dataclass, replace
-from math import floor, log2
+from math import ceil, floor, log2
 from typing import Self
 
 import cv2
@@ -117,6 +117,11 @@ class _Span:
         """The pixels of the level that it lies on."""
         return slice(int(self.first), self.stop)
 
+    @property
+    def pixels(self) -> int:
+        """How many they are; the last may lie beyond the end of the level."""
+        return self.stop - int(self.first)
+
     def stretch(self, size: int) -> lanczos.Stretch:
         """The same of a level that has so many pixels."""
         return lanczos.Stretch(self.first, self.step * self.samples, size)
@@ -128,17 +133,17 @@ class _Side:
 
     Attributes:
         start: Where the region begins, in pixels of the unreduced source.
-        length: Its pixels.
+        length: Its pixels; not whole where the last sample is to lie beyond it.
         reduction: By which the picture is smaller than the source.
         target: Pixels to make.
         tiny: Whether there are so few of them that they are made the slow way.
     """
 
     start: int
-    length: int
+    length: float
     reduction: int
     target: int
-    tiny: bool
+    tiny: bool = False
 
     @property
     def enlarges(self) -> bool:
@@ -158,7 +163,7 @@ class _Side:
         """
         level_px = 1 << self.way.halvings
         begin = self.start // self.reduction
-        stop = -(-(self.start + self.length) // self.reduction)
+        stop = ceil((self.start + self.length) / self.reduction)
         first = max(begin - self.way.around * level_px, begin % level_px)
         return range(first, min(stop + (self.way.around + 1) * level_px, size))
 
@@ -177,7 +182,7 @@ class _Side:
         return _Span(
             side=Side(chosen.halvings, origin, chosen.tap),
             first=first / scale,
-            stop=-(-(first + self.length) // scale),
+            stop=ceil((first + self.length) / scale),
             step=self.length / scale / self.target,
             samples=self.target,
         )
@@ -215,14 +220,41 @@ def resize(  # noqa: PLR0913 - the last two are choices that most do not make
     slow = tiny and not enlarged
     if slow and not (x.way.halvings or y.way.halvings):
         return lanczos.resize(picture, region, (width, height), kernel, linear=False)
-    whole_height, whole_width = picture.pixels.shape[:2]
-    columns, rows = x.surroundings(whole_width), y.surroundings(whole_height)
-    if len(columns) * len(rows) * _CUT_OUT_OF < whole_width * whole_height:
-        # The rest of the picture needs no halves and no filter; the result is the same.
-        x, y = x.moved(columns.start), y.moved(rows.start)
-        cut = picture.pixels[rows.start : rows.stop, columns.start : columns.stop]
-        picture = Picture(cut, picture.plan)
+    picture, x, y = _cut_out(picture, x, y)
     return (_slowly_resampled if slow else _resampled)(picture, x.span, y.span)
+
+
+def resize_chroma(chroma: Picture, region: Rect, width: int, height: int) -> Pixels:
+    """Resize a region of a plane of which each sample is for 2x2 pixels, before and after.
+
+    Args:
+        chroma: The plane; its reduction is twice that of the luma.
+        region: In pixels of the upright, unreduced source.
+        width: Of the result's luma, in pixels.
+        height: Likewise.
+
+    Returns:
+        (height / 2, width / 2), rounded up: the last sample of an odd side is for one pixel, and
+        lies just at the end of it.
+    """
+    reduction, columns, rows = chroma.plan.reduction, ceil(width / 2), ceil(height / 2)
+    x = _Side(region.x, region.width * 2 * columns / width, reduction, columns)
+    y = _Side(region.y, region.height * 2 * rows / height, reduction, rows)
+    chroma, x, y = _cut_out(chroma, x, y)
+    return _resampled(chroma, x.span, y.span)
+
+
+def _cut_out(picture: Picture, x: _Side, y: _Side) -> tuple[Picture, _Side, _Side]:
+    """A small part of a picture by itself: the rest of it needs no halves and no filter.
+
+    The result is the same.
+    """
+    height, width = picture.pixels.shape[:2]
+    columns, rows = x.surroundings(width), y.surroundings(height)
+    if len(columns) * len(rows) * _CUT_OUT_OF >= width * height:
+        return picture, x, y
+    cut = picture.pixels[rows.start : rows.stop, columns.start : columns.stop]
+    return Picture(cut, picture.plan), x.moved(columns.start), y.moved(rows.start)
 
 
 def _slowly_resampled(picture: Picture, x: _Span, y: _Span) -> Pixels:
@@ -239,7 +271,7 @@ def _resampled(picture: Picture, x: _Span, y: _Span) -> Pixels:
     # Of a smoothed picture linear interpolation, the quickest, leaves the least that is too fine.
     linear = bool(x.side.tap and y.side.tap)
     kernel = cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC
-    made = _scaled(level, x, y, kernel) if _fits(level, x, y) else _between(level, x, y, kernel)
+    made = _scaled(level, x, y, kernel) if _fits(x, y) else _between(level, x, y, kernel)
     if x.side.tap or y.side.tap:
         made = filtered(made, x.sharpening(linear=linear), y.sharpening(linear=linear))
     return (
@@ -247,20 +279,22 @@ def _resampled(picture: Picture, x: _Span, y: _Span) -> Pixels:
     )
 
 
-def _fits(level: MatLike, x: _Span, y: _Span) -> bool:
+def _fits(x: _Span, y: _Span) -> bool:
     """Whether samples are where OpenCV takes them when it scales a part of the level."""
     if not (x.aligned and y.aligned):
         return False
-    height, width = level[y.part, x.part].shape[:2]
     # It only copies a part that keeps its size, though each sample may be a little off its pixel.
-    copied = bool(round(width / x.step) == width and round(height / y.step) == height)
+    copied = all(round(span.pixels / span.step) == span.pixels for span in (x, y))
     return not copied or x.step == y.step == 1
 
 
 def _scaled(level: MatLike, x: _Span, y: _Span, kernel: int) -> MatLike:
     part = level[y.part, x.part]
+    down, across = y.pixels - part.shape[0], x.pixels - part.shape[1]
+    if down or across:
+        part = cv2.copyMakeBorder(part, 0, down, 0, across, cv2.BORDER_REPLICATE)
     if x.step == y.step == 1:
-        return part
+        return part[: y.samples, : x.samples]
     # The scale is given, not the size: from a size OpenCV would take the scale that maps the whole
     # part, of whose last pixel maybe only a fraction belongs to the region. It can give a sample
     # too many for the same reason.
