@@ -25,6 +25,20 @@ def draw_photograph(width: int, height: int, *, quality: int = 88) -> bytes:
     Returns:
         The same bytes for the same arguments.
     """
+    pixels = (draw_scene(width, height) * 255).astype(np.uint8)
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def draw_scene(width: int, height: int) -> Floats:
+    """The same picture before it is encoded.
+
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+
+    Returns:
+        (height, width, 3), BGR in 0..1.
+    """
     random = np.random.default_rng(7)
     shore = round(height * 0.68)
     scene = _sky(width, shore, random)
@@ -32,8 +46,7 @@ def draw_photograph(width: int, height: int, *, quality: int = 88) -> bytes:
         _raise_ridge(scene, depth, random)
     picture = np.concatenate([scene, _lake(scene, height - shore, random)])
     picture += random.normal(0.0, 0.012, picture.shape).astype(np.float32)
-    pixels = (np.clip(picture, 0.0, 1.0) * 255).astype(np.uint8)
-    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    return np.asarray(np.clip(picture, 0.0, 1.0), np.float32)
 
 
 def with_comment(jpeg: bytes, comment: str) -> bytes:

@@ -1,4 +1,4 @@
-"""CPU time of a process and everything below it, from /proc (proc_pid_stat(5))."""
+"""A process and everything below it, and their CPU time, from /proc (proc_pid_stat(5))."""
 
 import os
 from dataclasses import dataclass
@@ -30,13 +30,21 @@ def cpu_time(root: int) -> CpuTime:
     Raises:
         ProcessLookupError: There is no such process.
     """
-    processes = _processes()
-    if root not in processes:
-        raise ProcessLookupError(f"no process {root}")
-    tree = _tree(root, {pid: int(fields[_PPID]) for pid, fields in processes.items()})
-    ticks = {pid: [int(field) for field in processes[pid][_UTIME : _CSTIME + 1]] for pid in tree}
+    tree = _tree(root)
+    ticks = {
+        pid: [int(field) for field in fields[_UTIME : _CSTIME + 1]] for pid, fields in tree.items()
+    }
     own_ticks = sum(ticks[root][:2])
     return CpuTime(sum(map(sum, ticks.values())) / _TICKS_PER_S, own_ticks / _TICKS_PER_S)
+
+
+def tree_pids(root: int) -> list[int]:
+    """The process `root` and all its descendants.
+
+    Raises:
+        ProcessLookupError: There is no such process.
+    """
+    return list(_tree(root))
 
 
 def _processes() -> dict[int, list[str]]:
@@ -51,13 +59,17 @@ def _processes() -> dict[int, list[str]]:
     return found
 
 
-def _tree(root: int, parents: dict[int, int]) -> list[int]:
+def _tree(root: int) -> dict[int, list[str]]:
+    """The fields of the processes of a tree, as `_processes` gives them."""
+    processes = _processes()
+    if root not in processes:
+        raise ProcessLookupError(f"no process {root}")
     children: dict[int, list[int]] = {}
-    for pid, parent in parents.items():
-        children.setdefault(parent, []).append(pid)
-    tree, waiting = [], [root]
+    for pid, fields in processes.items():
+        children.setdefault(int(fields[_PPID]), []).append(pid)
+    tree, waiting = {}, [root]
     while waiting:
         pid = waiting.pop()
-        tree.append(pid)
+        tree[pid] = processes[pid]
         waiting += children.get(pid, [])
     return tree

@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -44,7 +44,9 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def running_server(*options: str, log: Path | None = None) -> AsyncIterator[Server]:
+async def running_server(
+    *options: str, log: Path | None = None, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Server]:
     """Serve on a free port of this machine over a temporary folder; stop when the block ends.
 
     SIGTERM and SIGHUP cancel the calling task, so that they end the server as well.
@@ -52,6 +54,7 @@ async def running_server(*options: str, log: Path | None = None) -> AsyncIterato
     Args:
         options: Further options of `pixelpipe serve`.
         log: File for what it logs; by default the standard error of this process.
+        environment: Further variables of its environment.
 
     Raises:
         ServerStartError: The server did not start; what it said is on the standard error.
@@ -60,7 +63,7 @@ async def running_server(*options: str, log: Path | None = None) -> AsyncIterato
     with tempfile.TemporaryDirectory(prefix="pixelpipe-") as folder:
         with contextlib.ExitStack() as opened:
             errors = opened.enter_context(log.open("wb")) if log else None
-            process = await _start(folder, options, errors)
+            process = await _start(folder, options, environment or {}, errors)
         try:
             yield Server(await _address(process), process.pid)
         finally:
@@ -74,7 +77,12 @@ def _cancel_on_signals() -> None:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
-async def _start(folder: str, options: tuple[str, ...], errors: BinaryIO | None) -> Process:
+async def _start(
+    folder: str,
+    options: tuple[str, ...],
+    environment: Mapping[str, str],
+    errors: BinaryIO | None,
+) -> Process:
     """Start the server in a process group of its own.
 
     A Ctrl-C of the terminal would otherwise reach it beside the signal of `_stop`, and a second
@@ -89,7 +97,7 @@ async def _start(folder: str, options: tuple[str, ...], errors: BinaryIO | None)
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=errors,
-        env=_ENVIRONMENT | os.environ,
+        env={**_ENVIRONMENT, **os.environ, **environment},
         process_group=0,
         preexec_fn=_end_with_parent,
     )

@@ -8,6 +8,8 @@ import pytest
 import bench
 import loadtest
 from argument_types import amount, count, listed, one_of, writable_file
+from benchmark.contenders import PEERS
+from benchmark.plan import read_plan
 
 URL = "http://127.0.0.1:3000"
 
@@ -106,14 +108,19 @@ def test_loadtest_says_once_that_nobody_listens(
     assert end.value.code == f"scripts/loadtest: cannot connect to {url}"
 
 
-def test_bench_takes_a_photograph_behind_its_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_takes_a_photograph_behind_its_options() -> None:
     sets = ["--sets", "bench-thumb,bench-full"]
-    monkeypatch.setattr(sys, "argv", ["bench", *sets, "-c", "1,2", "photo.jpg"])
-    options = bench._parse_arguments()
+    plan = read_plan([*sets, "-c", "1,2", "--peers", "pyvips,pillow", "photo.jpg"], [])
 
-    assert options.sets == ["bench-thumb", "bench-full"]
-    assert options.clients == [1, 2]
-    assert options.image == Path("photo.jpg")
+    assert plan.sets == ["bench-thumb", "bench-full"]
+    assert plan.clients == [1, 2]
+    assert plan.peers == ["pyvips", "pillow"]
+    assert plan.photo == Path("photo.jpg")
+
+
+def test_bench_takes_all_peers_where_none_is_named() -> None:
+    assert read_plan([], []).peers == []
+    assert read_plan(["photo.jpg", "--peers"], []).peers == list(PEERS)
 
 
 def test_bench_names_the_photograph_that_it_cannot_read(

@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 import photograph
-from bench_journal import _table, file_system
-from bench_journal_rounds import Acceptance
-from bench_journal_sources import Contents, new_jobs, numbered, variant_of
+from benchmark.journal import _table, file_system
+from benchmark.journal_rounds import Acceptance
+from benchmark.journal_sources import Contents, new_jobs, numbered, variant_of
 
 BENCH = Path(__file__).parents[2] / "scripts" / "bench.py"
 TIMEOUT_S = 120
@@ -130,6 +130,6 @@ def test_the_file_system_is_that_of_the_closest_mount(
     folder.mkdir()
     listing = tmp_path / "mounts"
     listing.write_text(mounts.format(folder=str(folder).replace(" ", "\\040")))
-    monkeypatch.setattr("bench_journal._MOUNTS", listing)
+    monkeypatch.setattr("benchmark.journal._MOUNTS", listing)
 
     assert file_system(folder) == expected

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
@@ -14,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from argument_types import count, listed, writable_file
-from bench_journal_rounds import Acceptance, measure
-from bench_journal_sources import numbered
-from bench_rounds import BenchError
+from benchmark.errors import BenchError
+from benchmark.journal_rounds import Acceptance, measure
+from benchmark.journal_sources import numbered
 from photograph import draw_photograph
 from pixelpipe.storage.folder import FolderError
 
@@ -29,7 +30,7 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")
 console = Console(stderr=True)
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the benchmark of the journal."""
     options = _parse_arguments(arguments)
     try:
@@ -62,7 +63,7 @@ def file_system(folder: Path) -> str:
     return f"{kind} ({'memory' if kind in _IN_MEMORY else 'disk'})"
 
 
-def _parse_arguments(arguments: list[str]) -> argparse.Namespace:
+def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench journal", description=__doc__)
     add = parser.add_argument
     add(

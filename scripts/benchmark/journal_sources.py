@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from photograph import with_comment
 from pixelpipe.formats.probe import probe
 from pixelpipe.jobs.model import Blob, Job, Source, Variant, new_job_id
-from pixelpipe.jobs.reuse import reuse_key
+from pixelpipe.jobs.reuse import reuse_key, wish_of
 from pixelpipe.jobs.submission import SourceLimits
 from pixelpipe.recipes.plan import plan
 from pixelpipe.recipes.presets import load_presets
+from pixelpipe.recipes.spec import Spec
 
 PRESET = "social"
 _LIMITS = SourceLimits(max_pixels=100_000_000, max_side_px=65_535)
@@ -66,10 +67,18 @@ def variant_of(photo: bytes) -> bytes:
     return photo[:_VARIANT_BYTES]
 
 
-def new_jobs(photo: bytes, sources: Sequence[Blob]) -> list[Job]:
-    """Jobs as the service makes them, one for each source, all of the same size."""
+def new_jobs(
+    photo: bytes, sources: Sequence[Blob], specs: Sequence[Spec] | None = None
+) -> list[Job]:
+    """Jobs as the service makes them, one for each source, all of the same size.
+
+    Args:
+        photo: What the sources are, but for a number.
+        sources: Of the jobs.
+        specs: What is wanted of each; by default what the preset `PRESET` says.
+    """
     info = probe(memoryview(photo), max_pixels=_LIMITS.max_pixels, max_side_px=_LIMITS.max_side_px)
-    specs = load_presets(None).specs(PRESET)
+    specs = specs or load_presets(None).specs(PRESET)
     planned = plan(info, specs, _LIMITS)
     size_px = (info.width, info.height)
     return [
@@ -81,7 +90,7 @@ def new_jobs(photo: bytes, sources: Sequence[Blob]) -> list[Job]:
             source=Source("photo.jpg", info.format, *size_px, source.size_bytes, source.sha256),
             decode=planned.decode,
             variants=[
-                Variant(task, reuse_key(source.sha256, spec, task))
+                Variant(task, reuse_key(source.sha256, wish_of(spec, task)))
                 for spec, task in zip(specs, planned.tasks, strict=True)
             ],
             timings_ms={"receive": 1.234567},

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench_journal_sources import Contents, new_jobs, variant_of
-from bench_rounds import BenchError
+from benchmark.errors import BenchError
+from benchmark.journal_sources import Contents, new_jobs, variant_of
 from load import Reply, Sample, closed_loop, numbers
 from load_report import Report, summarize
 from pixelpipe.errors import StorageFailedError
@@ -62,7 +62,7 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stores:
+class Stores:
     """Where jobs go, as in the server."""
 
     blobs: FileBlobs
@@ -120,10 +120,10 @@ async def measure(folder: Path, photo: bytes, clients: int, jobs: int) -> Accept
     load = _Load(photo, clients, jobs)
     sources = Contents(photo, jobs, clients)
     fsyncs_per_s = _fsyncs_per_s(folder)
-    async with _opened(folder) as stores:
+    async with opened_stores(folder) as stores:
         report = await _accept(load, stores, sources)
     assert report.latency_ms is not None
-    async with _opened(folder) as stores:
+    async with opened_stores(folder) as stores:
         source_cpu_ms = await _put_sources(load, stores, sources)
         entered = new_jobs(photo, sources.blobs)
         entry_cpu_ms = await _enter(load, stores, entered)
@@ -155,7 +155,8 @@ def _fsyncs_per_s(folder: Path) -> float:
 
 
 @asynccontextmanager
-async def _opened(folder: Path) -> AsyncIterator[_Stores]:
+async def opened_stores(folder: Path) -> AsyncIterator[Stores]:
+    """New stores within `folder`, synced as the server's are."""
     inner = Path(tempfile.mkdtemp(dir=folder))
     async with open_storage(inner, _RESERVE_BYTES, durable=True) as storage:
         # A server that has worked for a while has made all its folders.
@@ -163,11 +164,11 @@ async def _opened(folder: Path) -> AsyncIterator[_Stores]:
             storage.blobs.path(f"{number:02x}").parent.mkdir()
         feed = Feed(storage.journal, lambda _: True)
         recorder = Recorder(storage.journal, feed, lambda _: None)
-        yield _Stores(storage.blobs, recorder)
+        yield Stores(storage.blobs, recorder)
         await recorder.close()
 
 
-async def _accept(load: _Load, stores: _Stores, sources: Contents) -> Report:
+async def _accept(load: _Load, stores: Stores, sources: Contents) -> Report:
     """What stands before a 202."""
     jobs = new_jobs(load.photo, sources.blobs)
 
@@ -180,7 +181,7 @@ async def _accept(load: _Load, stores: _Stores, sources: Contents) -> Report:
     return report
 
 
-async def _put_sources(load: _Load, stores: _Stores, sources: Contents) -> float:
+async def _put_sources(load: _Load, stores: Stores, sources: Contents) -> float:
     async def put(number: int) -> None:
         with sources.lent(number) as content:
             await stores.blobs.put(sources.blobs[number].sha256, content)
@@ -189,7 +190,7 @@ async def _put_sources(load: _Load, stores: _Stores, sources: Contents) -> float
     return cpu_ms
 
 
-async def _enter(load: _Load, stores: _Stores, jobs: list[Job]) -> float:
+async def _enter(load: _Load, stores: Stores, jobs: list[Job]) -> float:
     async def enter(number: int) -> None:
         await stores.recorder.add(jobs[number], None)
 
@@ -198,7 +199,7 @@ async def _enter(load: _Load, stores: _Stores, jobs: list[Job]) -> float:
 
 
 async def _put_variants(
-    load: _Load, stores: _Stores, jobs: list[Job]
+    load: _Load, stores: Stores, jobs: list[Job]
 ) -> tuple[list[list[Blob]], float]:
     """Store what stands for the variants of each job; gives them, and the CPU time of a job's."""
     each = len(jobs[0].variants)
@@ -215,18 +216,18 @@ async def _put_variants(
 
 
 async def _live(
-    load: _Load, stores: _Stores, jobs: list[Job], made: list[list[Blob]]
+    load: _Load, stores: Stores, jobs: list[Job], made: list[list[Blob]]
 ) -> tuple[int, float]:
     """Bring accepted jobs to their end; gives a job's further records and their CPU time."""
 
     async def live(number: int) -> None:
-        await _complete(stores.recorder, jobs[number], made[number])
+        await complete_job(stores.recorder, jobs[number], made[number])
 
     _, cpu_ms = await load.run(live)
     return 2 + 2 * len(made[0]), cpu_ms
 
 
-async def _complete(recorder: Recorder, job: Job, made: list[Blob]) -> None:
+async def complete_job(recorder: Recorder, job: Job, made: list[Blob]) -> None:
     """The records of a job that runs well, as its sink and its runner make them.
 
     One variant is made after the other, so that no two of a job share a commit.

@@ -1,0 +1,1 @@
+"""What `scripts/bench` measures: PixelPipe beside its peers, its codecs, and part by part."""

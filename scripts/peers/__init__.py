@@ -1,0 +1,1 @@
+"""Image services as the users of other libraries write them: what PixelPipe is compared with."""
