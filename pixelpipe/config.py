@@ -209,7 +209,7 @@ class Settings(BaseSettings):
         3600.0, description="Seconds for which a source that crashed the decoder is refused."
     )
     arena_idle_s: Annotated[float, Field(gt=0)] = Field(
-        30.0, description="Seconds after which idle shared memory is given back to the system."
+        4.0, description="Seconds after which idle shared memory is given back to the system."
     )
     presets_file: Path | None = Field(
         None, description="TOML file of presets that add to, or replace, the built-in ones."

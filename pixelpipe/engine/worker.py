@@ -6,10 +6,12 @@ the only module of the engine that imports imaging; the forkserver preloads it, 
 does.
 """
 
+import ctypes
 import hashlib
 import json
 import os
 import socket
+import struct
 import time
 import traceback
 from collections.abc import Callable
@@ -40,6 +42,10 @@ from pixelpipe.imaging.source import Source, frames_of, sidecar_of
 from pixelpipe.recipes.facts import Facts
 
 _TRACE_CHARS = 1500
+# After which a worker without work gives memory back: timeval, in the machine's own order.
+_IDLE = struct.pack("@ll", 4, 0)
+
+_libc = ctypes.CDLL(None)
 
 # The forkserver loads this module before it forks.
 _FORKSERVER_PID = os.getpid()
@@ -55,10 +61,12 @@ class Worker:
         self._memory = MemoryLimit(confinement)
         self._job = 0
         self._source: Source | None = None
+        self._rested = True
 
     def run(self) -> None:
         """Work until the channel closes."""
-        while (message := read_frame(self.channel)) is not None:
+        while (message := read_frame(self.channel, self._rest)) is not None:
+            self._rested = False
             self._batch(decode_batch(message))
 
     def decode(self, batch: Batch, ticket: int) -> None:
@@ -120,6 +128,15 @@ class Worker:
         """A view into the arena, 1-D uint8."""
         return np.frombuffer(self.window.buffer, np.uint8, span.size, span.offset)
 
+    def _rest(self) -> None:
+        """Give back what the C library keeps of jobs that are done; once, until there is another.
+
+        It keeps it on purpose, for to get it again costs as much as a resize.
+        """
+        if not self._rested:
+            self._source, self._rested = None, True
+            _libc.malloc_trim(0)
+
     def _batch(self, batch: Batch) -> None:
         if batch.job != self._job:
             self._source, self._job = None, batch.job
@@ -172,6 +189,7 @@ def run(
     isolation.ignore_terminal()
     isolation.no_core_dumps()
     cv2.setNumThreads(1)
+    channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _IDLE)
     window = Window(arena)
     # The mapping outlives its descriptor.
     isolation.close_inherited(keep=channel.fileno())
