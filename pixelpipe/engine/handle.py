@@ -1,13 +1,14 @@
 """The server's hold on one worker: its channel, its deadline, its death."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from pixelpipe.engine.attempts import Cause
 from pixelpipe.engine.process import WorkerProcess
-from pixelpipe.engine.protocol import Batch, frame
+from pixelpipe.engine.protocol import Batch, batch_frame
 from pixelpipe.engine.replies import (
     CodecCalled,
     Decoded,
@@ -127,8 +128,11 @@ class WorkerHandle:
         self._on_dead = on_dead
         self._reader = ReplyReader()
         self._unsent = memoryview(b"")
+        self._blocked = False
         self._progress: _Progress | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due_s = math.inf
+        self._due_cause = Cause.DEADLINE
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(worker.channel, self._receive)
         self._loop.add_reader(worker.pidfd, self._ended)
@@ -155,7 +159,7 @@ class WorkerHandle:
             raise ValueError("the worker is busy")
         first = 0 if assignment.batch.decode_ticket is None else -1
         self._progress = _Progress(assignment, first)
-        self._unsent = memoryview(frame(assignment.batch))
+        self._unsent = memoryview(batch_frame(assignment.batch))
         self._start_step()
         self._send()
 
@@ -186,10 +190,11 @@ class WorkerHandle:
             self._loop.remove_writer(self.worker.channel)
             return
         self._unsent = self._unsent[sent:]
-        if self._unsent:
+        if self._unsent and not self._blocked:
             self._loop.add_writer(self.worker.channel, self._send)
-        else:
+        elif self._blocked and not self._unsent:
             self._loop.remove_writer(self.worker.channel)
+        self._blocked = bool(self._unsent)
 
     def _receive(self) -> bool:
         try:
@@ -272,13 +277,23 @@ class WorkerHandle:
         self._progress.assignment.started(self._progress.step)
 
     def _rearm(self, delay_s: float, cause: Cause) -> None:
-        self._disarm()
-        self._timer = self._loop.call_later(delay_s, self.condemn, cause)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
+        self._due_s, self._due_cause = self._loop.time() + delay_s, cause
+        # Each step puts the time off: a timer that is there is moved once it has gone off.
+        if self._timer is not None and self._timer.when() > self._due_s:
             self._timer.cancel()
             self._timer = None
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._due_s, self._timed_out)
+
+    def _timed_out(self) -> None:
+        self._timer = None
+        if self._loop.time() >= self._due_s:
+            self.condemn(self._due_cause)
+        elif self._due_s < math.inf:
+            self._timer = self._loop.call_at(self._due_s, self._timed_out)
+
+    def _disarm(self) -> None:
+        self._due_s = math.inf
 
     def _stop_listening(self) -> None:
         self._loop.remove_reader(self.worker.channel)
@@ -293,4 +308,7 @@ class WorkerHandle:
                 break
         self._stop_listening()
         self._disarm()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._on_dead(self)

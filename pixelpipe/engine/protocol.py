@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -67,6 +67,29 @@ def frame(message: object) -> bytes:
     """The message as it goes over the channel: of JSON's types and this module's dataclasses."""
     body = _ENCODER.encode(message).encode()
     return LENGTH.pack(len(body)) + body
+
+
+def batch_frame(batch: Batch) -> bytes:
+    """What `frame` gives for a batch; what was said of lately is not put into words again."""
+    members = _fields(batch)
+    members.pop("steps", None)
+    members.pop("decode", None)
+    steps = ",".join(map(_step_text, batch.steps))
+    body = f'{_ENCODER.encode(members)[:-1]},"decode":{_known(batch.decode)},"steps":[{steps}]}}'
+    return LENGTH.pack(len(body)) + body.encode("ascii")
+
+
+def _step_text(step: MakeStep) -> str:
+    # A picture on it is long, and rarely comes twice.
+    task = _ENCODER.encode(step.task) if step.task.watermark else _known(step.task)
+    span = step.output
+    output = f'{{"offset":{span.offset},"size":{span.size}}}' if span else "null"
+    return f'{{"ticket":{step.ticket},"task":{task},"output":{output}}}'
+
+
+@lru_cache(maxsize=1024)
+def _known(value: Task | Decode) -> str:
+    return _ENCODER.encode(value)
 
 
 def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass, else TypeError
@@ -128,22 +151,33 @@ def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - as above
     return value
 
 
-def read_frame(channel: socket.socket) -> dict[str, Any] | None:
-    """The next message from a blocking socket; None at its end. For the worker's side."""
-    head = _read_exactly(channel, LENGTH.size)
+def read_frame(
+    channel: socket.socket, on_idle: Callable[[], None] = lambda: None
+) -> dict[str, Any] | None:
+    """The next message from a blocking socket; None at its end. For the worker's side.
+
+    Args:
+        channel: The socket.
+        on_idle: Called where the socket has a timeout (SO_RCVTIMEO) and nothing comes so long.
+    """
+    head = _read_exactly(channel, LENGTH.size, on_idle)
     if head is None:
         return None
-    body = _read_exactly(channel, LENGTH.unpack(head)[0])
+    body = _read_exactly(channel, LENGTH.unpack(head)[0], on_idle)
     if body is None:
         return None
     message: dict[str, Any] = json.loads(body)
     return message
 
 
-def _read_exactly(channel: socket.socket, count: int) -> bytes | None:
+def _read_exactly(channel: socket.socket, count: int, on_idle: Callable[[], None]) -> bytes | None:
     received = bytearray()
     while len(received) < count:
-        chunk = channel.recv(count - len(received))
+        try:
+            chunk = channel.recv(count - len(received))
+        except BlockingIOError:
+            on_idle()
+            continue
         if not chunk:
             return None
         received += chunk

@@ -61,7 +61,7 @@ class FactsReply(BaseModel):
 
     def facts(self) -> Facts:
         """As the rest of the program has them."""
-        return Facts(**dict(self))
+        return Facts(**vars(self))  # `dict` of a model takes several times as long
 
 
 class MadeReply(_Reply):

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import Enum
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 from pixelpipe.engine.arena import Lease, Region
 from pixelpipe.engine.attempts import Attempts
@@ -14,6 +15,7 @@ from pixelpipe.errors import ExceedsMemoryError, PixelPipeError
 from pixelpipe.recipes.cost import cost_ms, decode_ms, encoded_bound_bytes, expected_bytes
 from pixelpipe.recipes.facts import Facts
 from pixelpipe.recipes.plan import Plan
+from pixelpipe.recipes.task import Decode, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +199,11 @@ class Work:
         self.decode_attempts = replace(self.order.decode_attempts)
         accounts = self.order.attempts or (Attempts(),) * len(tasks)
         self.attempts = [replace(account) for account in accounts]
-        self.costs_ms = [cost_ms(task, decode) for task in tasks]
-        self.inline_limit = max(encoded_bound_bytes(task, decode) for task in tasks)
+        estimates = [_estimated(task, decode) for task in tasks]
+        self.costs_ms = [each.cost_ms for each in estimates]
+        self.inline_limit = max(each.bound_bytes for each in estimates)
         self.unsettled = set(range(len(tasks)))
-        self._slots = _laid_out(expected_bytes(task, decode) for task in tasks)
+        self._slots = _laid_out(each.expected_bytes for each in estimates)
         self.pending = []
         self.requeue(self.unsettled)
 
@@ -276,6 +279,26 @@ class Work:
             if lease is not None:
                 lease.release()
         self.pixels = self.outputs = None
+
+
+class _Estimate(NamedTuple):
+    cost_ms: float
+    bound_bytes: int
+    expected_bytes: int
+
+
+def _estimated(task: Task, decode: Decode) -> _Estimate:
+    # The picture of a watermark is long, and rarely comes twice.
+    return _estimate(task, decode) if task.watermark else _known(task, decode)
+
+
+def _estimate(task: Task, decode: Decode) -> _Estimate:
+    return _Estimate(
+        cost_ms(task, decode), encoded_bound_bytes(task, decode), expected_bytes(task, decode)
+    )
+
+
+_known = lru_cache(maxsize=1024)(_estimate)
 
 
 def check_fits(plan: Plan, source_bytes: int, region: Region) -> None:

@@ -23,11 +23,14 @@ from pixelpipe.formats.source import SourceInfo
 from pixelpipe.jobs.model import Job
 from pixelpipe.jobs.patience import put_patiently
 from pixelpipe.jobs.places import Places
+from pixelpipe.jobs.plans import Planned, Plans
+from pixelpipe.jobs.ports import Digest
 from pixelpipe.jobs.records import BlobMissingError, Key, KeyTakenError
+from pixelpipe.jobs.reuse import reuse_key
 from pixelpipe.jobs.runner import Runner
 from pixelpipe.jobs.stores import Stores
 from pixelpipe.jobs.submission import Sender, SourceLimits, Submission, new_job
-from pixelpipe.recipes.plan import Plan, plan
+from pixelpipe.recipes.plan import Plan
 
 _STORE_ATTEMPTS = 5
 # Sources that are stored at a time. The storage serves who comes first: more of them would keep
@@ -46,6 +49,7 @@ class Intake:
         self._stores = stores
         self._runner = runner
         self._limits = limits
+        self._plans = Plans(limits)
         self._accepting: set[asyncio.Task[Job]] = set()
         self._arriving: dict[Upload, str] = {}
         self._reserved: Counter[str] = Counter()
@@ -117,7 +121,7 @@ class Intake:
         if client is not None:
             self._reserved -= Counter({client: 1})
 
-    def inspect(self, submission: Submission) -> tuple[SourceInfo, Plan]:
+    def inspect(self, submission: Submission) -> tuple[SourceInfo, Planned]:
         """Probe and plan; see `JobService.accept` for what is refused."""
         self.check_open()
         upload = submission.upload
@@ -126,7 +130,7 @@ class Intake:
         self._stores.poison.check(upload.sha256)
         limits = self._limits
         info = probe(upload.view, max_pixels=limits.max_pixels, max_side_px=limits.max_side_px)
-        return info, plan(info, submission.specs, limits, submission.accepted)
+        return info, self._plans.of(info, submission.specs, submission.accepted)
 
     def check_room(self, submission: Submission, planned: Plan) -> None:
         """Refuse what can never run, or not now; see `Engine.check`."""
@@ -145,8 +149,10 @@ class Intake:
             if taken is not None:
                 return await self._same(key, *taken)
         info, planned = self.inspect(submission)
-        self.check_room(submission, planned)
-        job = new_job(submission, info, planned)
+        self.check_room(submission, planned.plan)
+        sha256 = submission.upload.sha256
+        reuse_keys = (reuse_key(sha256, wish) for wish in planned.wishes)
+        job = new_job(submission, info, planned.plan, reuse_keys)
         lease = submission.upload.take_over()
         # In a task of its own: were the client to go now, the storage's thread would still be
         # reading from a lease that is somebody else's by then.
@@ -164,7 +170,7 @@ class Intake:
     async def _accept(self, job: Job, key: Key | None, lease: Lease) -> Job:
         try:
             with lease.view(0, job.source.size_bytes) as content:
-                await self._store(job, key, content)
+                fresh = await self._store(job, key, content)
         except BaseException as error:
             self._runner.dismiss(job)
             lease.release()
@@ -172,19 +178,21 @@ class Intake:
             if isinstance(error, KeyTakenError) and key is not None:
                 return await self._same(key, error.job_id, error.fingerprint)
             raise
-        self._runner.start(job, lease)
+        self._runner.start(job, lease, fresh=fresh)
         return job
 
-    async def _store(self, job: Job, key: Key | None, content: memoryview) -> None:
-        """The source, then the job that refers to it."""
+    async def _store(self, job: Job, key: Key | None, content: memoryview) -> bool:
+        """The source, then the job that refers to it; gives whether the source was not there."""
         for _ in range(_STORE_ATTEMPTS):
             async with self._storing.taken(job.client, len(content)):
-                await put_patiently(self._stores.blobs, job.source.sha256, content)
+                fresh = await put_patiently(
+                    self._stores.blobs, job.source.sha256, content, Digest.KNOWN
+                )
             try:
                 await self._stores.recorder.add(job, key)
             except BlobMissingError:
                 continue  # The sweep of blobs that nobody refers to was quicker.
-            return
+            return fresh
         raise StorageFailedError("The source was stored, and removed, again and again.")
 
     async def _same(self, key: Key, job_id: str, fingerprint: str) -> Job:

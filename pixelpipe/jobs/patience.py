@@ -4,17 +4,20 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeVar
 
 from pixelpipe.errors import StorageFailedError, StorageFullError
-from pixelpipe.jobs.ports import BlobStore, Space
+from pixelpipe.jobs.ports import BlobStore, Digest, Space
 
 STORE_ATTEMPTS = 3
 _STORE_BACKOFF_S = 0.1
 _LEAST_ROOM_BACKOFF_S = 0.5
 _MOST_ROOM_BACKOFF_S = 30.0
 
+_Result = TypeVar("_Result")
 
-async def patiently(operation: Callable[[], Awaitable[None]]) -> None:
+
+async def patiently(operation: Callable[[], Awaitable[_Result]]) -> _Result:
     """Do something with the storage; trouble is tried again, with backoff and jitter.
 
     Raises:
@@ -23,24 +26,22 @@ async def patiently(operation: Callable[[], Awaitable[None]]) -> None:
     """
     for attempt in range(1, STORE_ATTEMPTS):
         try:
-            await operation()
+            return await operation()
         except StorageFullError:
             raise
         except StorageFailedError:
             most = _STORE_BACKOFF_S * 2**attempt
             await asyncio.sleep(random.uniform(most / 2, most))  # noqa: S311 - jitter
-        else:
-            return
-    await operation()
+    return await operation()
 
 
-async def put_patiently(blobs: BlobStore, sha256: str, content: memoryview) -> None:
+async def put_patiently(blobs: BlobStore, sha256: str, content: memoryview, digest: Digest) -> bool:
     """Store a blob; see `BlobStore.put` and `patiently`."""
-    await patiently(partial(blobs.put, sha256, content))
+    return await patiently(partial(blobs.put, sha256, content, digest))
 
 
 async def put_when_room(blobs: BlobStore, space: Space, sha256: str, content: memoryview) -> None:
-    """Store a blob as `put_patiently`, and wait for as long as there is no room for it.
+    """Store what a worker made as `put_patiently`, and wait for as long as there is no room for it.
 
     The storage may have room, but not enough for this blob: attempts get rarer and rarer.
     """
@@ -48,7 +49,7 @@ async def put_when_room(blobs: BlobStore, space: Space, sha256: str, content: me
     while True:
         await space.room()
         try:
-            await put_patiently(blobs, sha256, content)
+            await put_patiently(blobs, sha256, content, Digest.CLAIMED)
         except StorageFullError:
             await asyncio.sleep(random.uniform(most / 2, most))  # noqa: S311 - jitter
             most = min(2 * most, _MOST_ROOM_BACKOFF_S)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -14,17 +15,36 @@ from pixelpipe.jobs.records import Entry, Outcome, Poison
 Keep = Callable[[str], bool]
 
 
+class Digest(Enum):
+    """How sure a digest is that comes with the bytes."""
+
+    UNCHECKED = "it is reckoned again before anything is stored"
+    KNOWN = "whoever stores them has reckoned it"
+    CLAIMED = "somebody else has: it is reckoned again before the blob is first relied on"
+
+
 class BlobStore(Protocol):
     """Content-addressed bytes. A blob is visible whole or not at all."""
 
-    async def put(self, sha256: str, content: memoryview) -> None:
+    async def put(
+        self, sha256: str, content: memoryview, digest: Digest = Digest.UNCHECKED
+    ) -> bool:
         """Store `content` under its digest; on return it survives a crash.
 
         The caller keeps `content` unchanged until this returns. Storing what is there already is
         allowed and cheap.
 
+        Args:
+            sha256: The digest.
+            content: What is stored.
+            digest: How sure that is.
+
+        Returns:
+            Whether it was written; False if it was there.
+
         Raises:
-            WrongDigestError: It is not the digest of `content`; nothing was stored.
+            WrongDigestError: It was reckoned again, and is not that of `content`; nothing was
+                stored.
             StorageFullError: There is no room; nothing was stored.
             StorageFailedError: Nothing was stored.
         """

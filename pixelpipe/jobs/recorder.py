@@ -49,14 +49,26 @@ class Recorder:
         journal: Where to.
         feed: Told of each event once it is recorded.
         on_lost: Told of a job that the journal says is no longer ours.
+        linger_s: How long a step may wait for others when nobody waits for it: many of them cost
+            the journal little more than one.
     """
 
-    def __init__(self, journal: Journal, feed: Feed, on_lost: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        feed: Feed,
+        on_lost: Callable[[str], None],
+        *,
+        linger_s: float = 0.0,
+    ) -> None:
         self._journal = journal
         self._feed = feed
         self._on_lost = on_lost
         self._pending: list[_Pending] = []
         self._writer: asyncio.Task[None] | None = None
+        self._linger_s = linger_s
+        self._lingering: asyncio.TimerHandle | None = None
+        self._urgent = False
         self._backoff_s = 0.0
         self._closing = asyncio.Event()
         self._insisting = False
@@ -74,10 +86,15 @@ class Recorder:
     def add(self, job: Job, key: Key | None) -> asyncio.Future[Event | None]:
         """Take in a new job; as `record`, and KeyTakenError if another job has the key."""
         everything = list(range(len(job.variants)))
-        return self._take(job, EventType.JOB_ACCEPTED, everything, key=key, new=True)
+        return self._put(_record(job, EventType.JOB_ACCEPTED, everything, key=key, new=True))
 
     def record(
-        self, job: Job, event: EventType | None, variants: Sequence[int] = ()
+        self,
+        job: Job,
+        event: EventType | None,
+        variants: Sequence[int] = (),
+        *,
+        urgent: bool = True,
     ) -> asyncio.Future[Event | None]:
         """Take in a step of the job.
 
@@ -86,13 +103,15 @@ class Recorder:
             event: What to tell the world: of a `variant.*` event, of the one in `variants`. None
                 tells nothing and keeps the state.
             variants: Indexes of the variants whose state changed.
+            urgent: Whether it is recorded at once; otherwise within `linger_s`, or with the next
+                step that is.
 
         Returns:
             Done once the step is recorded and announced. Of new jobs StorageFailedError if it
             could not be; of others only when the recorder was closed before it could. LostJobError
             and BlobMissingError as `Journal.write`.
         """
-        return self._take(job, event, list(variants))
+        return self._put(_record(job, event, list(variants)), urgent=urgent)
 
     def poison(self, poison: Poison) -> None:
         """Take in a source that is refused from now on; before all that is taken in later."""
@@ -101,35 +120,34 @@ class Recorder:
     async def close(self) -> None:
         """Wait until everything is recorded, or the journal fails to."""
         self._closing.set()
+        self._hurry()
         if self._writer is not None:
             await self._writer
 
-    def _take(
-        self,
-        job: Job,
-        event: EventType | None,
-        indexes: list[int],
-        *,
-        key: Key | None = None,
-        new: bool = False,
-    ) -> asyncio.Future[Event | None]:
-        about = job.variants[indexes[0]] if event and event.startswith("variant.") else None
-        data = event_data(job, about) if event else b""
-        return self._put(
-            Record(snapshot(job), snapshots_of(job, indexes), event, data, new=new, key=key)
-        )
-
-    def _put(self, record: Entry) -> asyncio.Future[Event | None]:
-        recorded = asyncio.get_running_loop().create_future()
+    def _put(self, record: Entry, *, urgent: bool = True) -> asyncio.Future[Event | None]:
+        loop = asyncio.get_running_loop()
+        recorded = loop.create_future()
         self._pending.append(_Pending(record, recorded))
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write())
+        if urgent or not self._linger_s:
+            self._hurry()
+        elif self._lingering is None:
+            self._lingering = loop.call_later(self._linger_s, self._hurry)
         return recorded
+
+    def _hurry(self) -> None:
+        """Write what is pending as soon as the journal is free."""
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+        self._urgent = True
+        if self._writer is None and self._pending:
+            self._writer = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
         try:
-            while self._pending:
+            while self._pending and self._urgent:
                 batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
+                self._urgent = bool(self._pending)
                 await self._write_batch(batch)
         finally:
             self._writer = None
@@ -177,6 +195,7 @@ class Recorder:
             if not self._waits(each):
                 _fail(each, failure)
         self._pending = [each for each in batch if self._waits(each)] + self._pending
+        self._urgent = True
         if not self._pending:
             self._backoff_s = 0.0  # Whether it can be written again shows when it has to be.
             return
@@ -192,6 +211,19 @@ class Recorder:
         """Whether the step waits until the journal can be written again."""
         refused = isinstance(pending.record, Record) and pending.record.new
         return self._insisting and self._given_up is None and not refused
+
+
+def _record(
+    job: Job,
+    event: EventType | None,
+    indexes: list[int],
+    *,
+    key: Key | None = None,
+    new: bool = False,
+) -> Record:
+    about = job.variants[indexes[0]] if event and event.startswith("variant.") else None
+    data = event_data(job, about) if event else b""
+    return Record(snapshot(job), snapshots_of(job, indexes), event, data, new=new, key=key)
 
 
 def _fail(pending: _Pending, error: Exception) -> None:

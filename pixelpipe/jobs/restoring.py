@@ -12,7 +12,7 @@ from pixelpipe.errors import JobGoneError, PixelPipeError, ShuttingDownError, St
 from pixelpipe.jobs.model import Blob, Job, TaskState, Variant
 from pixelpipe.jobs.patience import put_patiently, read_patiently
 from pixelpipe.jobs.poison import PoisonList
-from pixelpipe.jobs.ports import BlobStore
+from pixelpipe.jobs.ports import BlobStore, Digest
 from pixelpipe.jobs.records import LostJobError, RefusedError
 from pixelpipe.jobs.runner import Runner
 from pixelpipe.jobs.stores import Stores
@@ -40,7 +40,7 @@ class _RestoreSink(Nobody):
         """
         del index
         blob = Blob(encoded.sha256, len(encoded.content), encoded.facts)
-        await put_patiently(self._blobs, blob.sha256, encoded.content)
+        await put_patiently(self._blobs, blob.sha256, encoded.content, Digest.UNCHECKED)
         self.blob = blob
 
     def task_failed(self, index: int, strikes: int, error: PixelPipeError) -> None:

@@ -20,6 +20,7 @@ from pixelpipe.errors import (
     ShuttingDownError,
     StorageFailedError,
 )
+from pixelpipe.jobs.gathering import Gathering
 from pixelpipe.jobs.model import (
     TERMINAL_EVENTS,
     Blob,
@@ -50,6 +51,7 @@ class _Live:
         begun: Whether `run` has begun: a task that is cancelled before that cleans nothing up.
         lost: Whether the journal said that it is no longer ours.
         cancelled: Whether its owner wants it stopped.
+        fresh: Whether nobody can have made any of it: its source was not there before.
         waiters: Requests that wait for its end.
         detached: Whether somebody was told of it who does not wait.
     """
@@ -59,6 +61,7 @@ class _Live:
     begun: bool = False
     lost: bool = False
     cancelled: bool = False
+    fresh: bool = False
     waiters: int = 0
     detached: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -76,13 +79,22 @@ class Runner:
         engine: Does the work.
         stores: Where things are kept.
         on_end: Told of each job that has come to its end, once that is recorded.
+        linger_s: How long a variant that is made may wait for others, to be stored together.
     """
 
-    def __init__(self, engine: Engine, stores: Stores, on_end: Callable[[Job], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        stores: Stores,
+        on_end: Callable[[Job], None],
+        *,
+        linger_s: float = 0.0,
+    ) -> None:
         self._engine = engine
         self._stores = stores
         self._on_end = on_end
         self._makings = Makings()
+        self._gathering = Gathering(linger_s)
         self._live: dict[str, _Live] = {}
         self._outside: Counter[str] = Counter()
         self._stopping = False
@@ -118,14 +130,17 @@ class Runner:
         self._live.pop(job.id).ended.set()
         self._enter(job)
 
-    def start(self, job: Job, source: Lease | None = None) -> None:
+    def start(self, job: Job, source: Lease | None = None, *, fresh: bool = False) -> None:
         """Run an enlisted job.
 
         Args:
             job: The job, all of whose steps so far are recorded.
             source: The source's bytes, taken over; without, they are read from their blob.
+            fresh: Whether they were not in the store before: then there is nothing to reuse, for
+                whoever made something of them still refers to them.
         """
         live = self._live[job.id]
+        live.fresh = fresh
         live.run = asyncio.create_task(self._run(live, source))
 
     async def wait(self, job_id: str, timeout_s: float) -> None:
@@ -236,7 +251,8 @@ class Runner:
                 try:
                     # Looked up once they are claimed: who made one of them before us had recorded
                     # it when letting go of it.
-                    led = await self._reuse(job, claimed)
+                    led = claimed if live.fresh else await self._reuse(job, claimed)
+                    live.fresh = False
                     if led:
                         # Those that it followed may have shown that the source is no good.
                         self._stores.poison.check(job.source.sha256)
@@ -323,7 +339,7 @@ class Runner:
             ),
             check_source=partial(self._stores.poison.check, job.source.sha256),
         )
-        sink = JobSink(job, indexes, self._stores, self._makings)
+        sink = JobSink(job, indexes, self._stores, self._makings, self._gathering)
         self._enter(job)
         try:
             await self._engine.run(order, sink)

@@ -1,7 +1,7 @@
 """The one door to the work, for server and command line alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ from pixelpipe.jobs.stores import Stores
 from pixelpipe.jobs.submission import Rendered, Sender, SourceLimits, Submission
 from pixelpipe.jobs.transforms import Transforms
 
+# Nobody sees that an event came so much later; at the end of a job nothing lingers.
+_LINGER_S = 0.03
+
 _log = structlog.get_logger(__name__)
 
 
@@ -39,6 +42,8 @@ class JobService:
         retention: How long and how much is kept.
         poison_s: Seconds for which a source that crashed the decoder is refused.
         on_message: Called when a message for somebody's webhook may be in the outbox.
+        linger_s: How long what happens to a job may wait for what happens next, to be stored and
+            recorded together.
     """
 
     def __init__(  # noqa: PLR0913 - the one place where all of it comes together
@@ -50,9 +55,10 @@ class JobService:
         retention: RetentionLimits,
         poison_s: float,
         on_message: Callable[[], None],
+        linger_s: float = _LINGER_S,
     ) -> None:
         self._feed = Feed(storage.journal, self._is_live)
-        self._recorder = Recorder(storage.journal, self._feed, self._lose)
+        self._recorder = Recorder(storage.journal, self._feed, self._lose, linger_s=linger_s)
         self._stores = Stores(
             journal=storage.journal,
             blobs=storage.blobs,
@@ -61,7 +67,7 @@ class JobService:
             poison=PoisonList(poison_s, self._recorder.poison),
         )
         self._on_message = on_message
-        self._runner = Runner(engine, self._stores, self._job_ended)
+        self._runner = Runner(engine, self._stores, self._job_ended, linger_s=linger_s)
         self._intake = Intake(engine, self._stores, self._runner, limits)
         self._lifecycle = Lifecycle(engine, self._stores, self._runner)
         self._transforms = Transforms(engine, self._stores, self._intake)
@@ -229,7 +235,7 @@ class JobService:
 
     def follow(
         self, after: int, job_ids: Collection[str] | None, reach: Reach
-    ) -> AsyncIterator[Sequence[Event]]:
+    ) -> AsyncGenerator[Sequence[Event], None]:
         """Events after `after`, in order, each once: first those recorded, then those to come.
 
         Only those of jobs within reach.

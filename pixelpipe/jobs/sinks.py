@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pixelpipe.engine.work import Encoded
 from pixelpipe.errors import PixelPipeError, StorageFailedError
+from pixelpipe.jobs.gathering import Gathering
 from pixelpipe.jobs.model import Blob, Cache, Event, EventType, Job, JobState, TaskState, Variant
 from pixelpipe.jobs.patience import put_when_room
 from pixelpipe.jobs.recorder import Recorder
@@ -52,13 +53,24 @@ class JobSink:
         indexes: Which of its variants each task of the order is.
         stores: Where things are kept.
         makings: Where others wait for the same variants.
+        gathering: Where variants that are made wait for others, to be stored together; the last
+            one of the order takes all along.
     """
 
-    def __init__(self, job: Job, indexes: Sequence[int], stores: Stores, makings: Makings) -> None:
+    def __init__(
+        self,
+        job: Job,
+        indexes: Sequence[int],
+        stores: Stores,
+        makings: Makings,
+        gathering: Gathering,
+    ) -> None:
         self._job = job
         self._indexes = indexes
         self._stores = stores
         self._makings = makings
+        self._gathering = gathering
+        self._to_make = set(range(len(indexes)))
 
     def decode_called(self) -> None:
         """Count the decode; the first one starts the job."""
@@ -69,7 +81,7 @@ class JobSink:
         if self._job.state is JobState.QUEUED:
             self._job.move(JobState.RUNNING)
             event = EventType.JOB_STARTED
-        self._stores.recorder.record(self._job, event)
+        self._stores.recorder.record(self._job, event, urgent=False)
 
     def decoded(self, decode_ms: float) -> None:
         """Note the time; the decode's starts count no longer."""
@@ -79,7 +91,7 @@ class JobSink:
     def decode_lost(self, starts: int, strikes: int) -> None:
         """Keep the account, so that a restart does not forgive a strike."""
         self._job.decode_attempts, self._job.decode_strikes = starts, strikes
-        self._stores.recorder.record(self._job, None)
+        self._stores.recorder.record(self._job, None, urgent=False)
 
     def task_started(self, index: int, attempt: int) -> None:
         """A variant is being made."""
@@ -91,6 +103,7 @@ class JobSink:
 
     def task_retrying(self, index: int, strikes: int, error: PixelPipeError) -> None:
         """A variant goes back to the queue."""
+        self._to_make.add(index)
         variant = self._variant(index)
         variant.move(TaskState.QUEUED)
         variant.strikes = strikes
@@ -106,6 +119,7 @@ class JobSink:
         """
         blob = Blob(encoded.sha256, len(encoded.content), encoded.facts)
         kept = False
+        await self._gather(index)
         try:
             for _ in range(_KEEP_ATTEMPTS):
                 await self._store(index, encoded)
@@ -119,6 +133,14 @@ class JobSink:
         finally:
             if not kept:
                 self._stores.suspects.add(blob.sha256)
+
+    async def _gather(self, index: int) -> None:
+        """Let a variant that is made wait for others, while there are any to come."""
+        self._to_make.discard(index)
+        if self._to_make:
+            await self._gathering.wait()
+        else:
+            self._gathering.go_on()
 
     async def _store(self, index: int, encoded: Encoded) -> None:
         began = time.perf_counter()
@@ -141,6 +163,9 @@ class JobSink:
 
     def task_failed(self, index: int, strikes: int, error: PixelPipeError) -> None:
         """A variant has failed for good."""
+        self._to_make.discard(index)
+        if not self._to_make:
+            self._gathering.go_on()
         variant = self._variant(index)
         variant.move(TaskState.FAILED)
         variant.strikes = strikes
@@ -156,4 +181,4 @@ class JobSink:
         return self._job.variants[self._indexes[index]]
 
     def _record(self, event: EventType, index: int) -> asyncio.Future[Event | None]:
-        return self._stores.recorder.record(self._job, event, [self._indexes[index]])
+        return self._stores.recorder.record(self._job, event, [self._indexes[index]], urgent=False)

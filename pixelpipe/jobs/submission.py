@@ -1,5 +1,6 @@
 """What goes in at the door of the job service, and what a transform gives back."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,10 +10,9 @@ from pixelpipe.formats.source import SourceInfo
 from pixelpipe.jobs.model import Job, Source, Variant, new_job_id
 from pixelpipe.jobs.reach import EVERYBODYS, Reach
 from pixelpipe.jobs.records import Key
-from pixelpipe.jobs.reuse import reuse_key
 from pixelpipe.recipes.facts import Facts
 from pixelpipe.recipes.plan import Plan
-from pixelpipe.recipes.spec import Spec, expanded
+from pixelpipe.recipes.spec import Spec
 from pixelpipe.recipes.tasks import UNIVERSAL
 
 PRIORITIES = range(-10, 11)
@@ -108,8 +108,10 @@ class SourceLimits:
     max_side_px: int
 
 
-def new_job(submission: Submission, info: SourceInfo, planned: Plan) -> Job:
-    """The job that `submission` asks for."""
+def new_job(
+    submission: Submission, info: SourceInfo, planned: Plan, reuse_keys: Iterable[str]
+) -> Job:
+    """The job that `submission` asks for, with a reuse key for each task."""
     upload, caller, wishes = submission.upload, submission.caller, submission.wishes
     return Job(
         id=new_job_id(),
@@ -126,8 +128,8 @@ def new_job(submission: Submission, info: SourceInfo, planned: Plan) -> Job:
         ),
         decode=planned.decode,
         variants=[
-            Variant(task, reuse_key(upload.sha256, spec, task))
-            for spec, task in zip(expanded(submission.specs), planned.tasks, strict=True)
+            Variant(task, reuse_key)
+            for task, reuse_key in zip(planned.tasks, reuse_keys, strict=True)
         ],
         priority=wishes.priority,
         webhook=wishes.webhook,

@@ -13,7 +13,6 @@ from pixelpipe.jobs.reuse import reuse_key
 from pixelpipe.jobs.stores import Stores
 from pixelpipe.jobs.submission import Rendered, Submission
 from pixelpipe.recipes.plan import Plan
-from pixelpipe.recipes.spec import expanded
 
 
 class Transforms:
@@ -33,11 +32,11 @@ class Transforms:
     async def transform(self, submission: Submission) -> Rendered:
         """Make it; see `JobService.transform`."""
         _, planned = self._intake.inspect(submission)
-        (spec,), (task,) = expanded(submission.specs), planned.tasks
-        key = reuse_key(submission.upload.sha256, spec, task)
+        (wish,) = planned.wishes
+        key = reuse_key(submission.upload.sha256, wish)
         rendered = await self._stored(submission.caller.tenant, key)
         if rendered is None:
-            rendered = await self._rendered(submission, planned, key)
+            rendered = await self._rendered(submission, planned.plan, key)
         timings_ms = {"receive": submission.receive_ms, **rendered.timings_ms}
         return replace(rendered, timings_ms=timings_ms)
 

@@ -133,18 +133,35 @@ def _variant_fields(job: Job, variant: Variant) -> dict[str, Any]:
 
 def _looks(task: Task, facts: Facts | None) -> dict[str, Any]:
     """What is known of the picture: what was planned until it is made."""
+    if facts is None:
+        return _planned_looks(task)
+    return {
+        "width": facts.width,
+        "height": facts.height,
+        "format": facts.format.value,
+        "quality": facts.quality,
+        "frames": facts.frames,
+        "reduced": facts.reduced,
+        "dominant": facts.dominant,
+        "palette": facts.palette,
+        "blurhash": facts.blurhash,
+        "thumbhash": facts.thumbhash,
+    }
+
+
+def _planned_looks(task: Task) -> dict[str, Any]:
     sized, certain = task.trim is None, task.possible_formats == {task.format}
     return {
-        "width": facts.width if facts else task.output_width if sized else None,
-        "height": facts.height if facts else task.output_height if sized else None,
-        "format": facts.format.value if facts else task.format.value if certain else None,
-        "quality": facts.quality if facts else None,
-        "frames": facts.frames if facts else None,
-        "reduced": facts.reduced if facts else task.reduced if sized else None,
-        "dominant": facts.dominant if facts else None,
-        "palette": list(facts.palette) if facts else None,
-        "blurhash": facts.blurhash if facts else None,
-        "thumbhash": facts.thumbhash if facts else None,
+        "width": task.output_width if sized else None,
+        "height": task.output_height if sized else None,
+        "format": task.format.value if certain else None,
+        "quality": None,
+        "frames": None,
+        "reduced": task.reduced if sized else None,
+        "dominant": None,
+        "palette": None,
+        "blurhash": None,
+        "thumbhash": None,
     }
 
 
@@ -193,12 +210,17 @@ def job_view(job: Job) -> JobView:
     return JobView(**_job_fields(job))
 
 
+def job_document(job: Job) -> bytes:
+    """The public face of a job as a JSON object in UTF-8: as `JobView` writes it."""
+    return to_json(_job_fields(job))
+
+
 def event_data(job: Job, variant: Variant | None) -> bytes:
     """What an event of the job, or of one of its variants, carries: a JSON object in UTF-8.
 
     Its `seq` comes from the journal.
     """
-    # As JobEventView and VariantEventView write it, at half the cost: there is nothing to validate.
+    # As JobEventView and VariantEventView write it, at a part of the cost: all of it is our own.
     fields = _job_fields(job) if variant is None else _variant_fields(job, variant)
     fields["job"] = job.id
     return to_json(fields)

@@ -7,11 +7,12 @@ from pydantic import BaseModel
 
 
 def answer(
-    model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None
+    content: BaseModel | bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """`model` as JSON that no cache keeps: jobs change."""
+    """`content`, a model or already JSON, that no cache keeps: jobs change."""
+    document = content if isinstance(content, bytes) else content.model_dump_json().encode()
     return web.Response(
-        body=model.model_dump_json().encode(),
+        body=document,
         status=status,
         headers={"Cache-Control": "no-store", **(headers or {})},
         content_type="application/json",

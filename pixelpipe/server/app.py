@@ -33,6 +33,7 @@ from pixelpipe.server.quota import mark_quota
 from pixelpipe.server.sources import open_sources
 from pixelpipe.server.sse import Streams
 from pixelpipe.server.upload import expect_continue
+from pixelpipe.server.wanted import open_wanted
 
 _UPLOADS = {
     "/api/jobs": jobs.submit,
@@ -61,10 +62,12 @@ def make_app(runtime: Runtime) -> web.Application:
     app[RUNTIME] = runtime
     app[SITE] = read_site(runtime.settings)
     app[OUTGOING] = Outgoing()
-    app[STREAMS] = Streams(runtime.settings.client_streams)
+    app[STREAMS] = Streams(runtime.settings.client_streams, runtime.settings.heartbeat_s)
     app.cleanup_ctx.append(page.load_page)
     app.cleanup_ctx.append(open_door)
     app.cleanup_ctx.append(open_sources)
+    app.cleanup_ctx.append(open_wanted)
+    app.cleanup_ctx.append(app[STREAMS].beating)
     app.on_response_prepare.append(mark_response)
     app.on_response_prepare.append(share)
     app.on_response_prepare.append(mark_standing)

@@ -4,16 +4,16 @@ from aiohttp import web
 
 from pixelpipe.jobs.model import Job
 from pixelpipe.jobs.reach import Reach
-from pixelpipe.jobs.views import job_url, job_view
+from pixelpipe.jobs.views import job_document, job_url
 from pixelpipe.server.answers import answer
 from pixelpipe.server.context import RUNTIME
-from pixelpipe.server.fields import json_field
 from pixelpipe.server.listing import find_page, job_list, parse_listing
-from pixelpipe.server.marks import MARK, marked
+from pixelpipe.server.marks import MARK
 from pixelpipe.server.preferences import preferred_wait_s
 from pixelpipe.server.quota import wants_place
 from pixelpipe.server.submissions import WISHES, caller_of, job_submission, sender_of
 from pixelpipe.server.upload import received
+from pixelpipe.server.wanted import WANTED
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -21,11 +21,7 @@ async def submit(request: web.Request) -> web.Response:
     runtime = request.app[RUNTIME]
     fields = ("preset", "variants", MARK, *WISHES)
     async with received(request, fields, sender_of(request)) as body:
-        specs = runtime.presets.choose(
-            body.fields.get("preset"),
-            marked(json_field(body.fields, "variants"), body.fields),
-            runtime.settings,
-        )
+        specs = request.app[WANTED].specs(body.fields)
         job = await runtime.service.accept(job_submission(request, body, specs))
     return await _accepted(request, job)
 
@@ -36,12 +32,12 @@ async def _accepted(request: web.Request, job: Job) -> web.Response:
     headers = {"Location": job_url(job.id)}
     if wait_s is None:
         runtime.service.detach(job.id)
-        return answer(job_view(job), status=202, headers=headers)
+        return answer(job_document(job), status=202, headers=headers)
     headers["Preference-Applied"] = f"wait={wait_s}"
     cancel_left = runtime.settings.cancel_on_disconnect
     reach = caller_of(request).reach
     job = await runtime.service.wait(job.id, reach, wait_s, cancel_left=cancel_left)
-    return answer(job_view(job), status=200 if job.ended else 202, headers=headers)
+    return answer(job_document(job), status=200 if job.ended else 202, headers=headers)
 
 
 async def jobs(request: web.Request) -> web.Response:
@@ -55,7 +51,7 @@ async def jobs(request: web.Request) -> web.Response:
 async def job(request: web.Request) -> web.Response:
     """One job with its variants, timings and links."""
     found = await request.app[RUNTIME].service.get(*_asked(request))
-    return answer(job_view(found))
+    return answer(job_document(found))
 
 
 async def delete(request: web.Request) -> web.Response:
@@ -63,7 +59,7 @@ async def delete(request: web.Request) -> web.Response:
     cancelled = await request.app[RUNTIME].service.delete(*_asked(request))
     if cancelled is None:
         return web.Response(status=204)
-    return answer(job_view(cancelled), status=202)
+    return answer(job_document(cancelled), status=202)
 
 
 async def retry(request: web.Request) -> web.Response:

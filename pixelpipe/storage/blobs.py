@@ -7,10 +7,10 @@ import re
 import secrets
 import stat
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple
 
@@ -18,12 +18,18 @@ import structlog
 
 from pixelpipe.errors import StorageFailedError, StorageFullError, WrongDigestError
 from pixelpipe.jobs.model import Blob
+from pixelpipe.jobs.ports import Digest
 from pixelpipe.storage.folder import usable
 from pixelpipe.storage.space import FULL, is_full
+from pixelpipe.storage.syncing import sync_file, sync_folder, sync_of_all
+from pixelpipe.storage.threads import Outcome, Threads
+from pixelpipe.storage.verified import State, Verified
 
 _THREADS = 4
 _MOST_VERIFIED = 100_000
 _PIECE_BYTES = 1024 * 1024
+# What one thread stores in one go, unless a blob alone is larger.
+_TOGETHER_BYTES = 4 * 1024 * 1024
 _DIGEST = re.compile("[0-9a-f]{64}")
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
@@ -39,6 +45,15 @@ class Room(Protocol):
 
     def exhausted(self, needed_bytes: int = 0) -> bool:
         """Tell, from any thread, that a write of so many bytes found no room."""
+
+
+class _Put(NamedTuple):
+    """A blob to be stored, and who waits for it."""
+
+    sha256: str
+    content: memoryview
+    digest: Digest
+    stored: Outcome[bool]
 
 
 class FileBlobs:
@@ -58,7 +73,8 @@ class FileBlobs:
         self._root = root
         self._room = room
         self._unfinished = root / "unfinished"
-        self._verified = _Verified(_MOST_VERIFIED)
+        self._verified = Verified(_MOST_VERIFIED)
+        self._settled = Verified(_MOST_VERIFIED)  # Those whose names are on the disk for good.
         self._names = threading.Lock()
         self._folders = threading.Lock()
         with usable(f"the folder {root}"):
@@ -66,12 +82,22 @@ class FileBlobs:
             for leftover in self._unfinished.iterdir():
                 leftover.unlink()
             for folder in (root.parent, root):  # Whoever made folders may have died before that.
-                _sync_folder(folder)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="blobs")
+                sync_folder(folder)
+        self._threads = Threads(_THREADS, "blobs")
+        self._puts: list[_Put] = []
 
-    async def put(self, sha256: str, content: memoryview) -> None:
+    async def put(
+        self, sha256: str, content: memoryview, digest: Digest = Digest.UNCHECKED
+    ) -> bool:
         """Store `content`; see the port. What is there already is replaced if it is damaged."""
-        await self._in_thread(self._write, sha256, content)
+        put = _Put(sha256, content, digest, Outcome())
+        if not self._puts:
+            # One errand to a thread for all that come at the same moment: it costs about as much
+            # as what is done there.
+            asyncio.get_running_loop().call_soon(self._start_puts)
+        self._puts.append(put)
+        with _storage():
+            return await put.stored.wait()
 
     async def read_into(self, sha256: str, target: memoryview) -> None:
         """Fill `target`; see the port."""
@@ -126,39 +152,88 @@ class FileBlobs:
 
     def close(self) -> None:
         """End the threads."""
-        self._threads.shutdown()
+        self._threads.close()
 
-    def _write(self, sha256: str, content: memoryview) -> None:
-        final = self.path(sha256)
-        if self._there(Blob(sha256, len(content))):
-            _check_digest(hashlib.sha256(content).hexdigest(), sha256)
-            _sync_folder(final.parent)  # Whoever has just put it there may not be that far.
-            return
+    def _start_puts(self) -> None:
+        puts, self._puts = self._puts, []
+        for together in _portions(puts):
+            self._threads.start(
+                partial(_tell, together),
+                partial(_fail, together),
+                partial(self._write_each, together),
+            )
+
+    def _write_each(self, puts: Sequence[_Put]) -> list[bool | Exception]:
+        if len(puts) == 1:
+            return [_outcome(self._written(puts[0], sync=True))]
+        with sync_of_all(self._root) as sync:
+            written = [self._written(put, sync=False) for put in puts]
+            if not any(isinstance(each, State) for each in written):
+                return [_outcome(each) for each in written]
+            try:
+                sync()
+            except OSError as error:
+                return [error if isinstance(each, State) else _outcome(each) for each in written]
+        for put, each in zip(puts, written, strict=True):
+            if isinstance(each, State):
+                self._settled.add(put.sha256, each)
+        return [_outcome(each) for each in written]
+
+    def _written(self, put: _Put, *, sync: bool) -> State | Exception | None:
+        """Store one of several, none of which is to suffer by another."""
         try:
-            self._write_anew(final, content)
+            return self._write(put, sync=sync)
+        except Exception as error:  # noqa: BLE001 - it is raised where the blob is waited for
+            return error
+
+    def _write(self, put: _Put, *, sync: bool) -> State | None:
+        """The state of the new file; None where it was there already."""
+        final = self.path(put.sha256)
+        state = self._found(Blob(put.sha256, len(put.content)))
+        if state is not None:
+            if put.digest is Digest.UNCHECKED:
+                _check_digest(hashlib.sha256(put.content).hexdigest(), put.sha256)
+            if not self._settled.has(put.sha256, state):
+                sync_file(final)  # Whoever has just put it there may not be that far.
+                self._settle(final, state)
+            return None
+        try:
+            return self._write_anew(final, put, sync=sync)
         except OSError as error:
             if not is_full(error):
                 raise
-            self._room.exhausted(len(content))
+            self._room.exhausted(len(put.content))
             raise StorageFullError(FULL) from error
 
-    def _write_anew(self, final: Path, content: memoryview) -> None:
+    def _write_anew(self, final: Path, put: _Put, *, sync: bool) -> State:
+        """Write a file; without `sync` neither it nor its name is sure to stay as yet.
+
+        After a crash there may then be another file of that name. Its bytes are looked at before
+        anybody relies on them.
+        """
         aside = self._unfinished / secrets.token_hex(8)
         try:
             self._require_room()
-            # Of what was written: a worker may change what it handed over while that is read.
-            _check_digest(_write_synced(aside, content), final.name)
+            _write_file(aside, put, sync=sync)
             self._require_room()  # What came to be free meanwhile is not for us.
             self._make_folder(final.parent)
             # Under the lock nobody who found a damaged file of that name removes this one for it.
             with self._names:
                 aside.rename(final)
-                self._verified.add(final.name, _State.of(final.stat()))
+                state = State.of(final.stat())
+                if put.digest is not Digest.CLAIMED:
+                    self._verified.add(final.name, state)
         except (OSError, StorageFullError, WrongDigestError):
             aside.unlink(missing_ok=True)
             raise
-        # If this fails the file stays: it is whole, and another put may have relied on it by now.
-        _sync_folder(final.parent)
+        if sync:
+            # If this fails the file stays: it is whole, and another put may have relied on it.
+            self._settle(final, state)
+        return state
+
+    def _settle(self, final: Path, state: State) -> None:
+        sync_folder(final.parent)
+        self._settled.add(final.name, state)
 
     def _require_room(self) -> None:
         if self._room.full:
@@ -168,20 +243,21 @@ class FileBlobs:
         with self._folders:  # Who finds the folder there may rely on its having been synced.
             if not folder.exists():
                 folder.mkdir()
-                _sync_folder(folder.parent)
+                sync_folder(folder.parent)
 
-    def _there(self, blob: Blob) -> bool:
+    def _found(self, blob: Blob) -> State | None:
+        """The state of the blob's file, if it is there and sound."""
         try:
-            sound, _ = self._examine(blob)
+            sound, state = self._examine(blob)
         except FileNotFoundError:
-            return False
+            return None
         except OSError as error:
             # A sector that cannot be read any more: writing anew heals it.
             _log.warning("an unreadable blob is replaced", blob=blob.sha256, error=str(error))
-            return False
+            return None
         if not sound:
             _log.warning("a damaged blob is replaced", blob=blob.sha256)
-        return sound
+        return state if sound else None
 
     def _check(self, blob: Blob) -> bool:
         while True:
@@ -195,10 +271,10 @@ class FileBlobs:
                 return False
             # A put has replaced it meanwhile.
 
-    def _examine(self, blob: Blob) -> tuple[bool, "_State"]:
+    def _examine(self, blob: Blob) -> tuple[bool, State]:
         """Whether the file is that blob, and its state before that was found out."""
         with self.path(blob.sha256).open("rb", buffering=0) as file:
-            state = _State.of(os.fstat(file.fileno()))
+            state = State.of(os.fstat(file.fileno()))
             if state.size_bytes != blob.size_bytes:
                 return False, state
             if not self._verified.has(blob.sha256, state):
@@ -207,12 +283,12 @@ class FileBlobs:
                 self._verified.add(blob.sha256, state)
         return True, state
 
-    def _discard(self, sha256: str, damaged: "_State") -> bool:
+    def _discard(self, sha256: str, damaged: State) -> bool:
         """Remove the file unless it is not the damaged one any more; whether it is gone."""
         path = self.path(sha256)
         with self._names:
             try:
-                if _State.of(path.stat()) != damaged:
+                if State.of(path.stat()) != damaged:
                     return False
             except FileNotFoundError:
                 return True
@@ -223,7 +299,7 @@ class FileBlobs:
 
     def _read(self, sha256: str, target: memoryview) -> None:
         with self.path(sha256).open("rb", buffering=0) as file:
-            state = _State.of(os.fstat(file.fileno()))
+            state = State.of(os.fstat(file.fileno()))
             filled = 0
             while filled < len(target) and (count := file.readinto(target[filled:])):
                 filled += count
@@ -238,62 +314,8 @@ class FileBlobs:
     async def _in_thread(
         self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
     ) -> _Result:
-        loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._threads, function, *arguments)
         with _storage():
-            try:
-                return await asyncio.shield(running)
-            except asyncio.CancelledError:
-                # The thread reads or fills memory that whoever cancelled is about to release;
-                # being cancelled again changes nothing about that.
-                while not running.done():
-                    with suppress(asyncio.CancelledError):
-                        await asyncio.wait({running})
-                raise
-
-
-class _State(NamedTuple):
-    """What tells a file that was changed or replaced from the one that it was."""
-
-    inode: int
-    size_bytes: int
-    mtime_ns: int
-    ctime_ns: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> "_State":
-        return cls(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-class _Verified:
-    """The states of files in which their digests were found right; safe among threads.
-
-    Args:
-        most: How many; those that were asked for least recently are forgotten first.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._lock = threading.Lock()
-        self._states: OrderedDict[str, _State] = OrderedDict()
-
-    def has(self, sha256: str, state: _State) -> bool:
-        with self._lock:
-            if self._states.get(sha256) != state:
-                return False
-            self._states.move_to_end(sha256)
-            return True
-
-    def add(self, sha256: str, state: _State) -> None:
-        with self._lock:
-            self._states[sha256] = state
-            self._states.move_to_end(sha256)
-            if len(self._states) > self._most:
-                self._states.popitem(last=False)
-
-    def forget(self, sha256: str) -> None:
-        with self._lock:
-            self._states.pop(sha256, None)
+            return await self._threads.run(function, *arguments)
 
 
 @contextmanager
@@ -312,28 +334,65 @@ def _is_blob(file: os.DirEntry[str], folder: str) -> bool:
     )
 
 
+def _portions(puts: Sequence[_Put]) -> Iterator[Sequence[_Put]]:
+    """What each thread gets to do."""
+    portion: list[_Put] = []
+    size_bytes = 0
+    for put in puts:
+        size_bytes += len(put.content)
+        if portion and size_bytes > _TOGETHER_BYTES:
+            yield portion
+            portion, size_bytes = [], len(put.content)
+        portion.append(put)
+    yield portion
+
+
+def _tell(puts: Sequence[_Put], outcomes: Sequence[bool | Exception]) -> None:
+    """Tell those who wait what came of it."""
+    for put, outcome in zip(puts, outcomes, strict=True):
+        if isinstance(outcome, Exception):
+            put.stored.fail(outcome)
+        else:
+            put.stored.tell(outcome)
+
+
+def _fail(puts: Sequence[_Put], error: BaseException) -> None:
+    for put in puts:
+        put.stored.fail(error)
+
+
 def _check_digest(found: str, sha256: str) -> None:
     if found != sha256:
         raise WrongDigestError(f"bytes that are not those of {sha256}")
 
 
-def _write_synced(path: Path, content: memoryview) -> str:
-    """Write a new file; gives the digest of what is in it."""
-    digest = hashlib.sha256()
+def _write_file(path: Path, put: _Put, *, sync: bool) -> None:
+    """Write a new file."""
     with path.open("xb", buffering=0) as file:
-        for start in range(0, len(content), _PIECE_BYTES):
-            piece = bytes(content[start : start + _PIECE_BYTES])
-            digest.update(piece)
-            written = 0
-            while written < len(piece):
-                written += file.write(piece[written:])
-        os.fdatasync(file.fileno())
+        if put.digest is Digest.UNCHECKED:
+            _check_digest(_write_hashed(file, put.content), put.sha256)
+        else:
+            _write_all(file, put.content)
+        if sync:
+            os.fdatasync(file.fileno())
+
+
+def _write_hashed(file: FileIO, content: memoryview) -> str:
+    """The digest of what was written: who handed it over may change it while it is read."""
+    digest = hashlib.sha256()
+    for start in range(0, len(content), _PIECE_BYTES):
+        piece = bytes(content[start : start + _PIECE_BYTES])
+        digest.update(piece)
+        _write_all(file, memoryview(piece))
     return digest.hexdigest()
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _write_all(file: FileIO, content: memoryview) -> None:
+    written = 0
+    while written < len(content):
+        written += file.write(content[written:])
+
+
+def _outcome(written: State | Exception | None) -> bool | Exception:
+    """Whether there is a new file, or what went wrong."""
+    return written if isinstance(written, Exception) else written is not None

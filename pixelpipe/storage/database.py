@@ -1,11 +1,9 @@
 """The journal's database: one thread that writes, one that reads, and what their errors mean."""
 
-import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
@@ -14,6 +12,7 @@ from pixelpipe.errors import StorageFailedError, StorageFullError
 from pixelpipe.storage.folder import FolderError, usable
 from pixelpipe.storage.schema import migrate, pragma
 from pixelpipe.storage.space import is_full
+from pixelpipe.storage.threads import Threads
 
 _BUSY_S = 10
 _SETTINGS = (
@@ -82,8 +81,8 @@ class Database:
             if not (make or (path.exists() and path.stat().st_size)):
                 raise NoDatabaseError(f"the journal {path} is missing or empty")
             self._writer, self._reader = self._patiently(self._open)
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="journal-write")
-        self._reading = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
+        self._writing = Threads(1, "journal-write")
+        self._reading = Threads(1, "journal-read")
 
     async def write(
         self,
@@ -104,9 +103,8 @@ class Database:
         def run() -> _Result:
             return function(self._writer, *args, **kwargs)
 
-        return await self._in_thread(
-            self._writing, partial(_transaction, self._writer, "BEGIN IMMEDIATE", run)
-        )
+        transaction = partial(_transaction, self._writer, "BEGIN IMMEDIATE", run)
+        return await self._writing.run(self._translated, transaction)
 
     async def read(
         self,
@@ -124,14 +122,13 @@ class Database:
         def run() -> _Result:
             return function(self._reader, *args, **kwargs)
 
-        return await self._in_thread(
-            self._reading, partial(_transaction, self._reader, "BEGIN", run)
-        )
+        transaction = partial(_transaction, self._reader, "BEGIN", run)
+        return await self._reading.run(self._translated, transaction)
 
     def close(self) -> None:
         """Finish what was asked for, and close the file."""
-        self._reading.shutdown()
-        self._writing.shutdown()
+        self._reading.close()
+        self._writing.close()
         self._reader.close()
         # The last to close folds the log into the database, which the reader may not.
         self._writer.close()
@@ -142,19 +139,6 @@ class Database:
             return writer, _connect(self._path, _only_read)
         except BaseException:
             writer.close()
-            raise
-
-    async def _in_thread(self, thread: ThreadPoolExecutor, call: Callable[[], _Result]) -> _Result:
-        loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(thread, self._translated, call)
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            # Whoever cancelled has to find the journal as it stays, however often they cancel.
-            while not running.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait({running})
-            running.exception()  # Nobody else will ask for it.
             raise
 
     def _translated(self, call: Callable[[], _Result]) -> _Result:

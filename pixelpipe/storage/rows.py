@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -147,7 +148,7 @@ def new_job_row(record: Record, owner: str) -> Row:
         microseconds(job.created_at),
         job.webhook,
         _SOURCE.dump_json(job.source).decode(),
-        _DECODE.dump_json(job.decode).decode(),
+        _decode_text(job.decode),
         owner,
         job.epoch,
         int(record.event is not None),
@@ -164,7 +165,7 @@ def new_task_rows(record: Record, number: int) -> Iterable[Row]:
     """What INSERT_TASK wants, for each variant of the job of that number."""
     digests = _marks(record)
     for position, variant in record.variants:
-        task = _TASK.dump_json(_with_mark(variant.task, digests)).decode()
+        task = _task_text(variant.task, digests)
         state = _task_state(variant, record.job.tenant)
         yield (task, variant.reuse_key, *state, number, position)
 
@@ -255,6 +256,24 @@ def _marks(record: Record) -> dict[str, str]:
     marks = [variant.task.watermark for _, variant in record.variants]
     images = dict.fromkeys(mark.image for mark in marks if mark)
     return {image: hashlib.sha256(image.encode()).hexdigest() for image in images}
+
+
+def _task_text(task: Task, digests: Mapping[str, str]) -> str:
+    # Without pictures tasks are much the same from job to job.
+    marked = task.watermark is not None
+    return _whole_text(_with_mark(task, digests)) if marked else _known_text(task)
+
+
+def _whole_text(task: Task) -> str:
+    return _TASK.dump_json(task).decode()
+
+
+_known_text = lru_cache(maxsize=1024)(_whole_text)
+
+
+@lru_cache(maxsize=1024)
+def _decode_text(decode: Decode) -> str:
+    return _DECODE.dump_json(decode).decode()
 
 
 def _with_mark(task: Task, images: Mapping[str, str]) -> Task:

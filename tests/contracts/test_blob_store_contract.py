@@ -78,7 +78,7 @@ async def _content(store: FileBlobs) -> bytes:
 
 
 async def test_gives_back_what_was_put(blobs: FileBlobs) -> None:
-    await blobs.put(SHA256, memoryview(CONTENT))
+    assert await blobs.put(SHA256, memoryview(CONTENT))
     assert await _content(blobs) == CONTENT
     assert await asyncio.to_thread(_read, blobs.path(SHA256)) == CONTENT
 
@@ -93,7 +93,7 @@ async def test_a_blob_may_be_empty(blobs: FileBlobs) -> None:
 
 async def test_putting_again_is_allowed(blobs: FileBlobs, tmp_path: Path) -> None:
     await asyncio.gather(*(blobs.put(SHA256, memoryview(CONTENT)) for _ in range(32)))
-    await blobs.put(SHA256, memoryview(CONTENT))
+    assert not await blobs.put(SHA256, memoryview(CONTENT))
     assert await asyncio.to_thread(_files, tmp_path / "blobs") == [blobs.path(SHA256)]
     assert await asyncio.to_thread(_read, blobs.path(SHA256)) == CONTENT
     assert await blobs.intact(BLOB)
@@ -272,7 +272,7 @@ async def test_a_write_that_fails_leaves_nothing(  # noqa: PLR0913 - fixtures
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as broken:
@@ -281,7 +281,7 @@ async def test_a_write_that_fails_leaves_nothing(  # noqa: PLR0913 - fixtures
         elif call == "rename":
             broken.setattr(Path, "rename", fail)
         else:
-            broken.setattr("pixelpipe.storage.blobs._write_synced", fail)
+            broken.setattr("pixelpipe.storage.blobs._write_file", fail)
         with pytest.raises(StorageFailedError) as caught:
             await blobs.put(SHA256, memoryview(CONTENT))
     assert caught.type is expected

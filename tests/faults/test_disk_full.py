@@ -213,14 +213,14 @@ async def test_a_result_that_does_not_fit_is_not_written_over_and_over(
     client: Client, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is room for the reserve and more, but not for the result: all the time it is full."""
-    really, attempts = blobs_module._write_synced, list[int]()
+    really, attempts = blobs_module._write_file, list[int]()
 
-    def write(path: Path, content: memoryview) -> str:
-        if len(content) > 3 * MIB:
-            attempts.append(len(content))
-        return really(path, content)
+    def write(path: Path, put: blobs_module._Put, *, sync: bool) -> None:
+        if len(put.content) > 3 * MIB:
+            attempts.append(len(put.content))
+        really(path, put, sync=sync)
 
-    monkeypatch.setattr(blobs_module, "_write_synced", write)
+    monkeypatch.setattr(blobs_module, "_write_file", write)
     large = [{"name": "a", "resize": {"width": 1400}, "format": "png"}]
     held = await begun(client, own_photo(HANG_WIDTH), specs("a"))
     await until_state(client, held["id"], "running")

@@ -57,7 +57,7 @@ async def test_too_many_uploads_at_once(client: Client, runtime: Runtime) -> Non
 
 
 async def test_an_image_that_can_never_fit(client: Client) -> None:
-    answer = await client.post("/api/transform", data=photo_jpeg(2600, 2200, 40))
+    answer = await client.post("/api/transform", data=photo_jpeg(3800, 3200, 40))
     problem = await answer.json()
 
     assert (answer.status, problem["type"]) == (413, "urn:pixelpipe:error:exceeds-memory")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from pixelpipe.errors import StorageFullError
 from pixelpipe.jobs.model import Blob
-from pixelpipe.jobs.ports import Journal
+from pixelpipe.jobs.ports import Digest, Journal
 from pixelpipe.storage.blobs import FileBlobs
 from pixelpipe.storage.database import Database
 
@@ -117,8 +117,10 @@ class GatedBlobs(FileBlobs):
 
     gates: Gates
 
-    async def put(self, sha256: str, content: memoryview) -> None:
-        await self.gates.through("put", lambda: FileBlobs.put(self, sha256, content))
+    async def put(
+        self, sha256: str, content: memoryview, digest: Digest = Digest.UNCHECKED
+    ) -> bool:
+        return await self.gates.through("put", lambda: FileBlobs.put(self, sha256, content, digest))
 
     async def read_into(self, sha256: str, target: memoryview) -> None:
         await self.gates.through("read_into", lambda: FileBlobs.read_into(self, sha256, target))

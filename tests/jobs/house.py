@@ -195,6 +195,7 @@ class House:
             retention=KEEP,
             poison_s=_DAY_S,
             on_message=self._on_message,
+            linger_s=0,
         )
 
     def _journal(self, gates: Gates) -> Journal:

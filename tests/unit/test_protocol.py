@@ -1,12 +1,23 @@
 """What the server sends to a worker is what the worker reads."""
 
 import json
+import socket
+import struct
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pixelpipe.engine.protocol import LENGTH, Batch, MakeStep, Span, decode_batch, frame
+from pixelpipe.engine.protocol import (
+    LENGTH,
+    Batch,
+    MakeStep,
+    Span,
+    batch_frame,
+    decode_batch,
+    frame,
+    read_frame,
+)
 from pixelpipe.formats.registry import Format
 from pixelpipe.recipes.sizing import Fit, Gravity, Point, Sizing
 from pixelpipe.recipes.task import (
@@ -65,7 +76,7 @@ def batch(*tasks: Task) -> Batch:
 
 
 def read(sent: Batch) -> Batch:
-    message = frame(sent)
+    message = batch_frame(sent)
     assert LENGTH.unpack_from(message)[0] == len(message) - LENGTH.size
     return decode_batch(json.loads(message[LENGTH.size :]))
 
@@ -82,11 +93,44 @@ def read(sent: Batch) -> Batch:
 )
 def test_a_task_arrives_as_it_was_sent(changes: dict[str, Any]) -> None:
     sent = batch(make_task(**changes), make_task("other"))
+    # The second time its words are known.
+    assert read(sent) == read(sent) == sent
+
+
+def test_a_batch_says_what_its_parts_say() -> None:
+    for sent in (batch(), batch(make_task(), make_task(**EVERY)), replace(batch(), source=None)):
+        said = batch_frame(sent)
+        assert json.loads(said[LENGTH.size :]) == json.loads(frame(sent)[LENGTH.size :])
+
+
+def test_tasks_that_differ_in_one_thing_differ_in_their_words() -> None:
+    tasks = [make_task(**{name: value}) for name, value in EVERY.items()]
+    assert [step.task for step in read(batch(make_task(), *tasks)).steps[1:]] == tasks
+
+
+def test_a_step_without_room_for_its_output_says_so() -> None:
+    sent = replace(batch(), steps=(MakeStep(1, make_task(), None),))
     assert read(sent) == sent
 
 
 def test_what_nobody_asked_for_is_not_sent() -> None:
-    plain, every = (frame(batch(make_task(**changes))) for changes in ({}, EVERY))
+    plain, every = (batch_frame(batch(make_task(**changes))) for changes in ({}, EVERY))
     assert b"watermark" in every
     assert b"watermark" not in plain
     assert b"sepia" not in plain
+
+
+def test_a_worker_that_waits_is_told_so_and_loses_nothing() -> None:
+    here, there = socket.socketpair()
+    message = frame({"ticket": 1})
+    rests: list[int] = []
+
+    def rest() -> None:
+        # In the middle of the length, then of the body, then what is left.
+        rests.append(len(rests))
+        there.sendall((message[:2], message[2:6], message[6:])[rests[-1]])
+
+    with here, there:
+        here.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 1000))
+        assert read_frame(here, rest) == {"ticket": 1}
+    assert rests == [0, 1, 2]

@@ -11,6 +11,7 @@ from pixelpipe.errors import PoisonedSourceError, StorageFailedError, StorageFul
 from pixelpipe.jobs import patience
 from pixelpipe.jobs.patience import STORE_ATTEMPTS, put_patiently, put_when_room
 from pixelpipe.jobs.poison import PoisonList
+from pixelpipe.jobs.ports import Digest
 from pixelpipe.jobs.records import Poison
 from pixelpipe.storage.blobs import FileBlobs
 from pixelpipe.storage.space import Space
@@ -24,11 +25,14 @@ class Shaky(FileBlobs):
         self.calls = 0
         self.error = StorageFailedError("shaky")
 
-    async def put(self, sha256: str, content: memoryview) -> None:
-        del sha256, content
+    async def put(
+        self, sha256: str, content: memoryview, digest: Digest = Digest.UNCHECKED
+    ) -> bool:
+        del sha256, content, digest
         self.calls += 1
         if self.calls <= self.failures:
             raise self.error
+        return True
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +43,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("failures", range(STORE_ATTEMPTS))
 async def test_storage_is_tried_again(failures: int) -> None:
     store = Shaky(failures)
-    await put_patiently(store, "0" * 64, memoryview(b""))
+    assert await put_patiently(store, "0" * 64, memoryview(b""), Digest.KNOWN)
     assert store.calls == failures + 1
 
 
@@ -47,14 +51,14 @@ async def test_a_full_disk_is_told_at_once() -> None:
     store = Shaky(1)
     store.error = StorageFullError("full")
     with pytest.raises(StorageFullError):
-        await put_patiently(store, "0" * 64, memoryview(b""))
+        await put_patiently(store, "0" * 64, memoryview(b""), Digest.KNOWN)
     assert store.calls == 1
 
 
 async def test_and_given_up_in_the_end() -> None:
     store = Shaky(STORE_ATTEMPTS)
     with pytest.raises(StorageFailedError):
-        await put_patiently(store, "0" * 64, memoryview(b""))
+        await put_patiently(store, "0" * 64, memoryview(b""), Digest.KNOWN)
     assert store.calls == STORE_ATTEMPTS
 
 

@@ -198,13 +198,13 @@ async def test_a_full_disk_is_told_and_the_reserve_given_up(disk: Path) -> None:
 async def test_room_that_comes_free_while_a_blob_is_written_is_not_taken(
     blobs: FileBlobs, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really = blobs_module._write_synced
+    really = blobs_module._write_file
 
-    def write_as_the_reserve_goes(path: Path, content: memoryview) -> str:
+    def write_as_the_reserve_goes(path: Path, put: blobs_module._Put, *, sync: bool) -> None:
         assert space.exhausted()
-        return really(path, content)
+        really(path, put, sync=sync)
 
-    monkeypatch.setattr(blobs_module, "_write_synced", write_as_the_reserve_goes)
+    monkeypatch.setattr(blobs_module, "_write_file", write_as_the_reserve_goes)
     with pytest.raises(StorageFullError):
         await blobs.put(SHA256, memoryview(CONTENT))
     assert _files(tmp_path / "blobs") == set()
@@ -234,13 +234,13 @@ async def test_a_blob_that_waits_for_room_is_not_written_over_and_over(
     space = await asyncio.to_thread(Space, disk, RESERVE_BYTES, poll_s=0.01)
     blobs = await asyncio.to_thread(FileBlobs, disk / "blobs", space)
     await space.start()
-    really, attempts = blobs_module._write_synced, list[Path]()
+    really, attempts = blobs_module._write_file, list[Path]()
 
-    def write(path: Path, part: memoryview) -> str:
+    def write(path: Path, put: blobs_module._Put, *, sync: bool) -> None:
         attempts.append(path)
-        return really(path, part)
+        really(path, put, sync=sync)
 
-    monkeypatch.setattr(blobs_module, "_write_synced", write)
+    monkeypatch.setattr(blobs_module, "_write_file", write)
     filler = disk / "filler"
     await asyncio.to_thread(filler.write_bytes, bytes(12 * MIB))  # It leaves 8, and the reserve.
     waiting = asyncio.create_task(put_when_room(blobs, space, sha256, memoryview(content)))

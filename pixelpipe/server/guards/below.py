@@ -4,7 +4,8 @@ Links are made, and stored, as if the server had the site for itself. They get w
 them on their way out, so that it may change while jobs live.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 from aiohttp import web
@@ -57,22 +58,19 @@ async def place_headers(request: web.Request, response: web.StreamResponse) -> N
 
 
 def placed_events(
-    request: web.Request, batches: AsyncIterator[Sequence[Event]]
-) -> AsyncIterator[Sequence[Event]]:
+    request: web.Request, batches: AsyncGenerator[Sequence[Event], None]
+) -> AsyncGenerator[Sequence[Event], None]:
     """The same events, with links that are complete."""
     prefix = request.app[SITE].link_path
     return _placed_events(batches, prefix) if prefix else batches
 
 
 async def _placed_events(
-    batches: AsyncIterator[Sequence[Event]], prefix: str
-) -> AsyncIterator[Sequence[Event]]:
-    try:
+    batches: AsyncGenerator[Sequence[Event], None], prefix: str
+) -> AsyncGenerator[Sequence[Event], None]:
+    async with aclosing(batches):
         async for batch in batches:
             yield [replace(event, data=place_links(event.data, prefix)) for event in batch]
-    finally:
-        if isinstance(batches, AsyncGenerator):
-            await batches.aclose()
 
 
 async def _to_the_page(_request: web.Request) -> web.Response:

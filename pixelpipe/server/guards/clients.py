@@ -14,6 +14,9 @@ _CLIENT: web.RequestKey[Client] = web.RequestKey("client", Client)
 # Who has one IPv6 address has 2**64 of them: the least that a connection is given.
 _IPV6_PREFIX_BITS = 64
 
+# Most requests name the same few hosts.
+read_host = lru_cache(maxsize=256)(read_authority)
+
 
 def client_address(request: web.Request) -> str:
     """The client's IP address as limits count it (see `counted`).
@@ -62,7 +65,7 @@ def asked_authority(request: web.Request) -> Authority | None:
     given = request.headers.getall("Host", ())
     if len(given) > 1:
         raise ValueError("the header Host is given more than once")
-    return read_authority(given[0]) if given else None
+    return read_host(given[0]) if given else None
 
 
 @lru_cache(maxsize=4096)

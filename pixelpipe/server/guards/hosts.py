@@ -8,9 +8,9 @@ from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
 
 from pixelpipe.errors import HostNotAllowedError, MalformedRequestError
-from pixelpipe.server.guards.clients import asked_authority, told_authority
+from pixelpipe.server.guards.clients import asked_authority, read_host, told_authority
 from pixelpipe.server.guards.site import SITE
-from pixelpipe.sites import Authority, read_authority
+from pixelpipe.sites import Authority
 
 
 @web.middleware
@@ -39,7 +39,7 @@ def _authorities(request: web.Request) -> list[Authority]:
     """
     try:
         asked = asked_authority(request)
-        named = [read_authority(text) for text in request.headers.getall("Host", ())]
+        named = [read_host(text) for text in request.headers.getall("Host", ())]
     except ValueError:
         raise MalformedRequestError("The host that the request is for cannot be read.") from None
     if not named and request.version >= HttpVersion11:

@@ -1,0 +1,128 @@
+"""Blobs that are stored together wait for the disk once, and for others' digests not at all."""
+
+import asyncio
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pixelpipe.errors import StorageFailedError
+from pixelpipe.jobs.model import Blob
+from pixelpipe.jobs.ports import Digest
+from pixelpipe.storage import blobs as blobs_module
+from pixelpipe.storage import syncing
+from pixelpipe.storage.blobs import FileBlobs
+from pixelpipe.storage.space import Space
+
+CONTENTS = [bytes([number]) * 1000 for number in range(5)]
+
+
+def digest_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def blob_of(content: bytes) -> Blob:
+    return Blob(digest_of(content), len(content))
+
+
+async def put_together(blobs: FileBlobs) -> list[bool | BaseException]:
+    puts = (blobs.put(digest_of(each), memoryview(each), Digest.CLAIMED) for each in CONTENTS)
+    return await asyncio.gather(*puts, return_exceptions=True)
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Iterator[FileBlobs]:
+    store = FileBlobs(tmp_path / "blobs", Space(tmp_path / "space", 4096))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each wait for the disk, in turn."""
+    seen: list[str] = []
+
+    def noted(name: str, real: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object) -> object:
+            seen.append(name)
+            return real(*arguments)
+
+        return call
+
+    monkeypatch.setattr(syncing, "_syncfs", noted("all", syncing._syncfs))
+    monkeypatch.setattr(os, "fdatasync", noted("file", os.fdatasync))
+    return seen
+
+
+async def test_many_wait_for_the_disk_once(blobs: FileBlobs, waits: list[str]) -> None:
+    assert await put_together(blobs) == [True] * len(CONTENTS)
+    assert waits == ["all"]
+    for content in CONTENTS:
+        assert await blobs.intact(blob_of(content))
+
+
+async def test_one_waits_for_its_own_file(blobs: FileBlobs, waits: list[str]) -> None:
+    await blobs.put(digest_of(CONTENTS[0]), memoryview(CONTENTS[0]), Digest.KNOWN)
+    assert waits == ["file"]
+
+
+async def test_what_is_there_for_good_is_not_waited_for_again(
+    blobs: FileBlobs, waits: list[str]
+) -> None:
+    await put_together(blobs)
+    waits.clear()
+    assert await put_together(blobs) == [False] * len(CONTENTS)
+    assert waits == []
+
+
+async def test_what_another_has_only_begun_to_store_is_waited_for(
+    blobs: FileBlobs, waits: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(syncing, "_syncfs", fail)
+        outcomes = await put_together(blobs)
+    assert [type(outcome) for outcome in outcomes] == [StorageFailedError] * len(CONTENTS)
+
+    # The files are there, but nobody knows for how long.
+    assert await put_together(blobs) == [False] * len(CONTENTS)
+    assert waits == ["file"] * len(CONTENTS)
+
+
+async def test_one_that_cannot_be_written_does_not_keep_the_others_out(
+    blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = blobs_module._write_file
+
+    def write(path: Path, put: blobs_module._Put, *, sync: bool) -> None:
+        if put.sha256 == digest_of(CONTENTS[2]):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(path, put, sync=sync)
+
+    monkeypatch.setattr(blobs_module, "_write_file", write)
+    outcomes = await put_together(blobs)
+    assert [outcome is True for outcome in outcomes] == [True, True, False, True, True]
+
+
+async def test_a_digest_that_was_only_claimed_is_checked_before_the_blob_is_relied_on(
+    blobs: FileBlobs,
+) -> None:
+    lie = blob_of(CONTENTS[0])
+    await blobs.put(lie.sha256, memoryview(CONTENTS[1]), Digest.CLAIMED)
+    with pytest.raises(StorageFailedError):
+        await blobs.read_into(lie.sha256, memoryview(bytearray(1000)))
+    assert not await blobs.intact(lie)
+    assert await blobs.put(lie.sha256, memoryview(CONTENTS[0]), Digest.CLAIMED)
+    assert await blobs.intact(lie)
+
+
+async def test_a_lie_is_replaced_by_the_next_who_tells_the_truth(blobs: FileBlobs) -> None:
+    true = blob_of(CONTENTS[0])
+    await blobs.put(true.sha256, memoryview(CONTENTS[1]), Digest.CLAIMED)
+    assert await blobs.put(true.sha256, memoryview(CONTENTS[0]), Digest.CLAIMED)
+    assert await blobs.intact(true)
