@@ -44,6 +44,13 @@ class Identity:
         """Whether everybody's jobs are his as well."""
         return self.key is not None and self.key.admin
 
+    @property
+    def ends(self) -> bool:
+        """Whether what he showed ends at a certain time, also if his key is not revoked."""
+        return self.expires_s is not None or (
+            self.key is not None and self.key.expires_at is not None
+        )
+
     def allows(self, scope: Scope) -> bool:
         """Whether he may do what needs that scope."""
         return self.key is None or self.key.allows(scope)

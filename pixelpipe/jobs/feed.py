@@ -1,61 +1,27 @@
 """The event log as readers see it: what is recorded, then what comes, each event once."""
 
-import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from operator import attrgetter
-from typing import Literal
 
 from pixelpipe.jobs.batches import batch_of
 from pixelpipe.jobs.model import Event
 from pixelpipe.jobs.ports import Journal
 from pixelpipe.jobs.reach import Reach
+from pixelpipe.jobs.readers import BATCH, BATCH_BYTES, Key, Reader, Wish
 
-_BATCH = 500
-# A reader that is slow holds one batch on its way, and one that waits.
-_BATCH_BYTES = 256 * 1024
 _TAIL_BYTES = 4 * 1024 * 1024
 # Events that are looked at for those of one tenant before others have their turn at the journal.
 _SEARCHED = 5000
 
 _by_id = attrgetter("id")
 
-# What a reader is woken by: any event, or one of a tenant, or of a job.
-_Key = tuple[Literal["all", "tenant", "job"], str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """Which events a reader wants.
-
-    Attributes:
-        job_ids: Of these jobs; None for any.
-        reach: And only as far as he may.
-    """
-
-    job_ids: frozenset[str] | None
-    reach: Reach
-
-    @property
-    def keys(self) -> list[_Key]:
-        """What the reader is woken by."""
-        if self.job_ids is not None:
-            return [("job", job_id) for job_id in self.job_ids]
-        return [("all", "") if self.reach.tenant is None else ("tenant", self.reach.tenant)]
-
-    def holds(self, event: Event) -> bool:
-        """Whether it is one of them."""
-        wanted = self.job_ids is None or event.job_id in self.job_ids
-        return wanted and self.reach.covers(event.tenant)
-
 
 class Feed:
-    """Readers of the journal, woken when there is something for them.
+    """Readers of the journal, handed what is announced once they have caught up.
 
-    The newest events stay in memory, so that those who follow closely cost the journal nothing.
+    The newest events stay in memory, so that those who have not quite cost the journal nothing.
 
     Args:
         journal: What is read.
@@ -65,84 +31,87 @@ class Feed:
     def __init__(self, journal: Journal, is_live: Callable[[str], bool]) -> None:
         self._journal = journal
         self._is_live = is_live
-        self._readers: dict[_Key, set[asyncio.Event]] = defaultdict(set)
+        self._readers: dict[Key, set[Reader]] = defaultdict(set)
         self._tail: list[Event] = []
         self._tail_bytes = 0
         self._tail_after: int | None = None
         self._closed = False
 
     def announce(self, events: Sequence[Event]) -> None:
-        """Wake those who wait for these events, which are in the journal by now."""
+        """Hand these events, which are in the journal by now, to those who want them."""
         self._remember(events)
-        about: set[_Key] = {("all", "")}
+        if not self._readers:
+            return
         for event in events:
-            about |= {("job", event.job_id), ("tenant", event.tenant)}
-        for key in about:
-            self._wake(key)
+            keys: tuple[Key, ...] = (("all", ""), ("tenant", event.tenant), ("job", event.job_id))
+            for key in keys:
+                for reader in self._readers.get(key, ()):
+                    reader.offer(event)
 
     def job_ended(self, job_id: str) -> None:
         """Let those who wait for the job alone look again: it is no longer live."""
-        self._wake(("job", job_id))
+        for reader in self._readers.get(("job", job_id), ()):
+            reader.call()
 
     def close(self) -> None:
         """End every reader once it has what is recorded."""
         self._closed = True
         for readers in self._readers.values():
             for reader in readers:
-                reader.set()
+                reader.call()
 
     async def follow(
         self, after: int, job_ids: Collection[str] | None, reach: Reach
-    ) -> AsyncIterator[Sequence[Event]]:
+    ) -> AsyncGenerator[Sequence[Event], None]:
         """Batches of events; see `JobService.follow`."""
-        wish = _Wish(None if job_ids is None else frozenset(job_ids), reach)
-        woken = asyncio.Event()
+        wish = Wish(None if job_ids is None else frozenset(job_ids), reach)
+        reader = Reader(wish, after)
         for key in wish.keys:
-            self._readers[key].add(woken)
+            self._readers[key].add(reader)
         try:
             while True:
-                # Cleared before looking: what is announced from here on is looked for again.
-                woken.clear()
+                # Unset before looking: what is announced from here on is looked for again.
+                reader.called = False
                 last = self._closed or not self._may_go_on(wish.job_ids)
-                before = after
-                batch, after = await self._events(after, wish)
+                before = reader.position
+                batch = reader.take() if reader.near else await self._look(reader)
                 if batch:
                     yield batch
-                elif after > before:
+                elif reader.position > before or reader.called:
                     continue  # There was something, if nothing of his: there may be more.
                 elif last:
                     return
                 else:
-                    await woken.wait()
+                    reader.near = True
+                    await reader.wait()
         finally:
             for key in wish.keys:
-                self._forget(key, woken)
+                self._forget(key, reader)
 
     def _may_go_on(self, job_ids: Collection[str] | None) -> bool:
         return job_ids is None or any(self._is_live(job_id) for job_id in job_ids)
 
-    async def _events(self, after: int, wish: _Wish) -> tuple[Sequence[Event], int]:
-        """The next of the wanted events, if any, and the id up to which all were looked at."""
+    async def _look(self, reader: Reader) -> Sequence[Event]:
+        """The next of the events that he wants, if any; moves his position."""
+        after, wish = reader.position, reader.wish
         if self._tail_after is None or after < self._tail_after:
-            return await self._recorded(after, wish)
-        newer = islice(self._tail, bisect_right(self._tail, after, key=_by_id), None)
-        batch = batch_of(filter(wish.holds, newer), _BATCH, _BATCH_BYTES)
-        newest = max(after, self._tail[-1].id) if self._tail else after
-        return batch, batch[-1].id if batch else newest
+            batch, reader.position = await self._recorded(after, wish)
+            return batch
+        newer = self._tail[bisect_right(self._tail, after, key=_by_id) :]
+        batch = batch_of(filter(wish.holds, newer), BATCH, BATCH_BYTES)
+        newest = newer[-1].id if newer else after
+        reader.position = batch[-1].id if batch else newest
+        return batch
 
-    async def _recorded(self, after: int, wish: _Wish) -> tuple[Sequence[Event], int]:
+    async def _recorded(self, after: int, wish: Wish) -> tuple[Sequence[Event], int]:
         tenant = wish.reach.tenant
         if wish.job_ids is None and tenant is not None:
             until = min(after + _SEARCHED, max(after, await self._journal.last_event_id()))
             ids = range(after + 1, until + 1)
-            batch = await self._journal.tenant_events(tenant, ids, _BATCH, _BATCH_BYTES)
+            batch = await self._journal.tenant_events(tenant, ids, BATCH, BATCH_BYTES)
             return batch, batch[-1].id if batch else until
-        found = await self._journal.events(after, wish.job_ids, _BATCH, _BATCH_BYTES)
+        found = await self._journal.events(after, wish.job_ids, BATCH, BATCH_BYTES)
         return list(filter(wish.holds, found)), found[-1].id if found else after
-
-    def _wake(self, key: _Key) -> None:
-        for reader in self._readers.get(key, ()):
-            reader.set()
 
     def _remember(self, events: Sequence[Event]) -> None:
         if events and self._tail_after is None:
@@ -155,7 +124,7 @@ class Feed:
             self._tail_bytes -= sum(len(event.data) for event in gone)
             self._tail_after = gone[-1].id
 
-    def _forget(self, key: _Key, reader: asyncio.Event) -> None:
+    def _forget(self, key: Key, reader: Reader) -> None:
         self._readers[key].discard(reader)
         if not self._readers[key]:
             del self._readers[key]

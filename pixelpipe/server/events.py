@@ -1,18 +1,18 @@
 """`GET /api/jobs/{id}/events` and `GET /api/events`: the event log, replayed and then live."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 
 from aiohttp import web
 
 from pixelpipe.errors import MalformedRequestError
+from pixelpipe.jobs.model import Event
 from pixelpipe.jobs.reach import Reach
 from pixelpipe.jobs.service import JobService
 from pixelpipe.server.context import RUNTIME, STREAMS
 from pixelpipe.server.guards.below import placed_events
 from pixelpipe.server.guards.clients import client_address
-from pixelpipe.server.sse import Feed
 from pixelpipe.server.submissions import caller_of
 
 _MAX_ID_DIGITS = 18
@@ -32,23 +32,28 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 async def _stream(request: web.Request, job_ids: Collection[str] | None) -> web.StreamResponse:
-    with request.app[STREAMS].place(client_address(request)):
-        return await _send(request, job_ids)
-
-
-async def _send(request: web.Request, job_ids: Collection[str] | None) -> web.StreamResponse:
-    runtime = request.app[RUNTIME]
+    # Few calls deep: the frame of each is there for as long as the stream, of which there are many.
+    runtime, streams, client = request.app[RUNTIME], request.app[STREAMS], client_address(request)
     service, reach = runtime.service, caller_of(request).reach
-    ended = job_ids is not None and await _all_ended(service, job_ids, reach)
-    position = await _position(request, service, from_start=job_ids is not None)
-    async with aclosing(
-        Feed(placed_events(request, service.follow(position, job_ids, reach)))
-    ) as feed:
-        if ended and await feed.exhausted():
-            return web.Response(status=204)
-        return await request.app[STREAMS].send(
-            request, feed, position, runtime.settings.heartbeat_s
-        )
+    streams.enter(client)
+    try:
+        ended = job_ids is not None and await _all_ended(service, job_ids, reach)
+        position = await _position(request, service, from_start=job_ids is not None)
+        batches = placed_events(request, service.follow(position, job_ids, reach))
+        async with aclosing(batches):
+            first = await _next(batches) if ended else ()
+            if ended and not first:
+                return web.Response(status=204)
+            return await streams.send(request, batches, position, first)
+    finally:
+        streams.leave(client)
+
+
+async def _next(batches: AsyncIterator[Sequence[Event]]) -> Sequence[Event]:
+    """The next batch; empty at the end."""
+    async for batch in batches:
+        return batch
+    return ()
 
 
 async def _all_ended(service: JobService, job_ids: Collection[str], reach: Reach) -> bool:

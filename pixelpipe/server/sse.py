@@ -1,13 +1,14 @@
 """Server-sent events: the wire format, and one client's stream of them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 from aiohttp import web
+from aiohttp.http import StreamWriter
 
 from pixelpipe.errors import TooManyStreamsError
 from pixelpipe.jobs.model import Event
+from pixelpipe.server.heartbeats import Heartbeats, Wire
 from pixelpipe.server.wire.crowd import Crowd
 
 RECONNECT_MS = 1000
@@ -21,7 +22,6 @@ _HEADERS = {
     "Cache-Control": "no-cache",
     "X-Accel-Buffering": "no",  # nginx would hold events back
 }
-_HEARTBEAT = b": still here\n\n"
 
 
 def pieces(events: Iterable[Event]) -> Iterator[bytes]:
@@ -45,68 +45,32 @@ def opening(position: int) -> bytes:
     return b"retry: %d\nid: %d\n\n" % (RECONNECT_MS, position)
 
 
-class Feed:
-    """Batches of events for one client, with a note when it has been quiet for long.
-
-    The next batch is always being waited for: that wait must outlive each quiet spell, because to
-    cancel it would end the iterator underneath.
-    """
-
-    def __init__(self, batches: AsyncIterator[Sequence[Event]]) -> None:
-        self._batches = batches
-        self._pending = asyncio.create_task(self._ask())
-
-    async def _ask(self) -> Sequence[Event]:
-        try:
-            return await anext(self._batches)
-        except StopAsyncIteration:
-            return ()
-
-    async def exhausted(self) -> bool:
-        """Whether the end comes next; waits until that is known, and takes nothing."""
-        await asyncio.wait({self._pending})
-        return self._pending.cancelled() or not self._pending.result()
-
-    async def next(self, quiet_s: float | None = None) -> Sequence[Event] | None:
-        """The next batch; empty at the end; None when there was none for `quiet_s`."""
-        done, _ = await asyncio.wait({self._pending}, timeout=quiet_s)
-        if not done:
-            return None
-        if self._pending.cancelled():
-            return ()
-        batch = self._pending.result()
-        if batch:
-            self._pending = asyncio.create_task(self._ask())
-        return batch
-
-    def stop(self) -> None:
-        """End it; whoever waits for a batch gets the empty one."""
-        self._pending.cancel()
-
-    async def aclose(self) -> None:
-        """End it, and wait until the iterator underneath has ended."""
-        self.stop()
-        await asyncio.wait({self._pending})
-        if isinstance(self._batches, AsyncGenerator):
-            await self._batches.aclose()  # the wait may have been cancelled before it began
-
-
 class Streams:
     """The open streams, so that shutting down can end them, and nobody have too many.
 
     Args:
         each: Most that one client may have.
+        heartbeat_s: Seconds of quiet after which a stream is sent a comment, while `beating`.
     """
 
-    def __init__(self, each: int) -> None:
-        self._feeds: set[Feed] = set()
+    def __init__(self, each: int, heartbeat_s: float) -> None:
+        self._ends: set[asyncio.Timeout] = set()
         self._stopped = False
         self._each = each
         self._crowd = Crowd(each)
+        self._heartbeats = Heartbeats(heartbeat_s)
 
-    @contextmanager
-    def place(self, client: str) -> Iterator[None]:
-        """Room for one more stream of this client.
+    async def beating(self, _app: web.Application) -> AsyncIterator[None]:
+        """Keep quiet streams alive; a cleanup context of the application."""
+        beating = asyncio.create_task(self._heartbeats.beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.wait({beating})
+
+    def enter(self, client: str) -> None:
+        """Take the place of one more stream of this client, until `leave`.
 
         Raises:
             TooManyStreamsError: There is none.
@@ -116,40 +80,64 @@ class Streams:
                 f"A client may have {self._each} event streams open; one stream carries the events "
                 "of many jobs."
             )
-        try:
-            yield
-        finally:
-            self._crowd.leave(client)
+
+    def leave(self, client: str) -> None:
+        """A stream that had a place has ended."""
+        self._crowd.leave(client)
 
     async def send(
-        self, request: web.Request, feed: Feed, position: int, heartbeat_s: float
+        self,
+        request: web.Request,
+        batches: AsyncIterator[Sequence[Event]],
+        position: int,
+        first: Sequence[Event] = (),
     ) -> web.StreamResponse:
-        """Write `feed` to the client until it ends, the client goes or the server stops.
+        """Write `batches` to the client until they end, the client goes or the server stops.
 
         Args:
             request: Whom to answer.
-            feed: What to send.
-            position: The id after which `feed` starts.
-            heartbeat_s: Seconds of quiet after which a comment is sent.
+            batches: What to send.
+            position: The id after which they start.
+            first: What was taken from them already.
         """
         response = web.StreamResponse(headers=_HEADERS)
-        await response.prepare(request)
-        await response.write(opening(position))
-        self._feeds.add(feed)
+        writer = await response.prepare(request)
+        assert isinstance(writer, StreamWriter), "it is the first answer"
+        response.headers.clear()  # they are on their way, and a tenth of what a stream takes
+        wire, end = Wire(request, writer), asyncio.timeout(None)
         try:
-            while not self._stopped:
-                batch = await feed.next(heartbeat_s)
-                if batch is not None and not batch:
-                    break
-                for piece in (_HEARTBEAT,) if batch is None else pieces(batch):
-                    await response.write(piece)
+            await wire.write_all((opening(position), *pieces(first)))
+            try:
+                async with end:
+                    self._rest(wire, end)
+                    async for batch in batches:
+                        self._rouse(wire, end)
+                        if not self._stopped:  # else the end may be due, and come amid an event
+                            await wire.write_all(pieces(batch))
+                        self._rest(wire, end)
+            except TimeoutError:
+                if not self._stopped:
+                    raise
             if self._stopped:
-                await response.write(b"retry: %d\n\n" % _RESTART_MS)
+                await wire.write_all((b"retry: %d\n\n" % _RESTART_MS,))
         except ConnectionResetError:
             pass  # the client left between two events; its next visit says how far it came
         finally:
-            self._feeds.discard(feed)
+            self._rouse(wire, end)
         return response
+
+    def _rest(self, wire: Wire, end: asyncio.Timeout) -> None:
+        """All that there was is sent: comments may come, and the end."""
+        if self._stopped:
+            end.reschedule(asyncio.get_running_loop().time())
+        else:
+            self._ends.add(end)
+            self._heartbeats.begin(wire)
+
+    def _rouse(self, wire: Wire, end: asyncio.Timeout) -> None:
+        """Neither may come: something is about to be sent."""
+        self._ends.discard(end)
+        self._heartbeats.end(wire)
 
     async def stop(self, _app: web.Application | None = None) -> None:
         """End all streams, without a terminal event; their clients come back for the rest.
@@ -157,5 +145,6 @@ class Streams:
         They are told to leave the server a moment.
         """
         self._stopped = True
-        for feed in self._feeds:
-            feed.stop()
+        now_s = asyncio.get_running_loop().time()
+        while self._ends:
+            self._ends.pop().reschedule(now_s)

@@ -4,6 +4,7 @@ If one of the first tests fails after an update of aiohttp, look at every method
 """
 
 import inspect
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -71,6 +72,15 @@ def test_every_method_of_ours_that_aiohttp_calls_is_in_the_list_above() -> None:
         "pause_writing",
         "resume_writing",
     }
+
+
+def test_aiohttp_does_no_more_with_its_messages_than_ours_can() -> None:
+    """They are in a list of ours, where aiohttp has a deque."""
+    source = inspect.getsource(web_protocol)
+    assert set(re.findall(r"\b_messages\.(\w+)", source)) == {"append", "popleft"}
+    assert re.findall(r"\b_messages\b(?:: \S+)? = .*|\b_messages\[", source) == [
+        "_messages: deque[_MsgType] = deque()"
+    ]
 
 
 def test_a_broken_message_is_told_from_a_request() -> None:

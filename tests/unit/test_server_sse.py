@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
@@ -10,7 +10,7 @@ from aiohttp import web
 from pytest_aiohttp import AiohttpServer
 
 from pixelpipe.jobs.model import Event, EventType
-from pixelpipe.server.sse import PIECE_BYTES, Feed, Streams, opening, pieces
+from pixelpipe.server.sse import PIECE_BYTES, Streams, opening, pieces
 
 FIRST = Event(7, EventType.JOB_ACCEPTED, "j", 1, b'{"id":"j"}')
 SECOND = Event(9, EventType.JOB_COMPLETED, "j", 2, b"{}")
@@ -54,68 +54,26 @@ def test_opening_gives_the_position_and_no_event() -> None:
 
 
 class Source:
-    """Batches that are given out when `more` is set; knows whether it was closed."""
+    """Batches that are there, and one more when `more` is set."""
 
     def __init__(self, *batches: Sequence[Event]) -> None:
         self.more = asyncio.Event()
-        self.closed = False
         self._batches = batches
 
-    async def batches(self) -> AsyncIterator[Sequence[Event]]:
-        try:
-            for batch in self._batches:
-                yield batch
-            await self.more.wait()
-            yield [SECOND]
-        finally:
-            self.closed = True
-
-
-async def test_a_quiet_spell_loses_nothing() -> None:
-    source = Source([FIRST])
-    async with aclosing(Feed(source.batches())) as feed:
-        assert await feed.next() == [FIRST]
-        assert await feed.next(quiet_s=0.01) is None
-        assert await feed.next(quiet_s=0.01) is None
-        source.more.set()
-        assert await feed.next() == [SECOND]
-        assert await feed.next() == ()
-
-
-async def test_exhausted_takes_nothing() -> None:
-    source = Source([FIRST])
-    source.more.set()
-    async with aclosing(Feed(source.batches())) as feed:
-        assert not await feed.exhausted()
-        assert await feed.next() == [FIRST]
-        assert await feed.next() == [SECOND]
-        assert await feed.exhausted()
-
-
-async def test_stop_ends_a_waiting_feed() -> None:
-    source = Source()
-    async with aclosing(Feed(source.batches())) as feed:
-        waiting = asyncio.create_task(feed.next())
-        await asyncio.sleep(0)
-        feed.stop()
-        assert await waiting == ()
-    assert source.closed
-
-
-async def test_closing_ends_the_iterator_underneath() -> None:
-    source = Source([FIRST])
-    feed = Feed(source.batches())
-    assert await feed.next() == [FIRST]
-    await feed.aclose()
-    assert source.closed
+    async def batches(self) -> AsyncGenerator[Sequence[Event], None]:
+        for batch in self._batches:
+            yield batch
+        await self.more.wait()
+        yield [SECOND]
 
 
 SMALL_BUFFER_BYTES = 32 * 1024
 
 
 @asynccontextmanager
-async def _silent_client(port: int) -> AsyncIterator[socket.socket]:
+async def _silent_client(port: int | None) -> AsyncIterator[socket.socket]:
     """Asks for the stream, and has read nothing so far."""
+    assert port
     loop = asyncio.get_running_loop()
     with socket.socket() as client:
         client.setblocking(False)
@@ -129,6 +87,18 @@ async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - states of a connection have no event
             await asyncio.sleep(0.005)
+
+
+async def _until_there(client: socket.socket, mark: bytes) -> bytes:
+    """What comes until there is `mark` in it."""
+    loop = asyncio.get_running_loop()
+    received = bytearray()
+    async with asyncio.timeout(10):
+        while mark not in received:
+            part = await loop.sock_recv(client, 1024)
+            assert part, "the stream ended before"
+            received += part
+    return bytes(received)
 
 
 async def _all_that_comes(client: socket.socket) -> bytes:
@@ -154,11 +124,10 @@ async def test_a_client_that_does_not_read_is_not_written_to(
         transports.append(request.transport)
         connection = request.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER_BYTES)
-        async with aclosing(Feed(source.batches())) as feed:
-            return await Streams(9).send(request, feed, 0, 10)
+        async with aclosing(source.batches()) as batches:
+            return await Streams(9, 10).send(request, batches, 0)
 
     server = await aiohttp_server(_app(stream))
-    assert server.port
     async with _silent_client(server.port) as client:
         await _until(lambda: bool(transports) and transports[0].get_write_buffer_size() > 0)
         for _ in range(100):
@@ -168,7 +137,72 @@ async def test_a_client_that_does_not_read_is_not_written_to(
     assert body == opening(0) + b"".join(pieces([*events, SECOND]))
 
 
+async def test_a_stream_that_waits_is_ended_at_once_and_told_when_to_come_back(
+    aiohttp_server: AiohttpServer,
+) -> None:
+    streams, source = Streams(9, 10), Source([FIRST])
+    server = await aiohttp_server(_app(_sends(streams, source)))
+    async with _silent_client(server.port) as client:
+        received = await _until_there(client, _frames([FIRST]))
+        await streams.stop()
+        await streams.stop()  # as when the application shuts down after it was told to
+        received += await _all_that_comes(client)
+    assert received.endswith(opening(0) + _frames([FIRST]) + b"retry: 3000\n\n")
+
+
+async def test_what_comes_in_the_moment_of_the_end_is_left_to_the_next_visit(
+    aiohttp_server: AiohttpServer,
+) -> None:
+    """It may be large: the end would come amid an event."""
+    streams, source = Streams(9, 10), Source([FIRST])
+    server = await aiohttp_server(_app(_sends(streams, source)))
+    async with _silent_client(server.port) as client:
+        received = await _until_there(client, _frames([FIRST]))
+        source.more.set()
+        await streams.stop()
+        received += await _all_that_comes(client)
+    assert received.endswith(_frames([FIRST]) + b"retry: 3000\n\n")
+
+
+async def test_an_event_that_is_under_way_is_finished_before_the_end(
+    aiohttp_server: AiohttpServer,
+) -> None:
+    large = _sized(1, 100 * PIECE_BYTES)
+    streams, source = Streams(9, 10), Source([large])
+    server = await aiohttp_server(_app(_sends(streams, source)))
+    async with _silent_client(server.port) as client:
+        received = await _until_there(client, b"data: x")
+        await streams.stop()
+        received += await _all_that_comes(client)
+    assert received.endswith(opening(0) + _frame(large) + b"retry: 3000\n\n")
+
+
+async def test_a_stream_that_begins_after_the_end_has_one_too(
+    aiohttp_server: AiohttpServer,
+) -> None:
+    streams = Streams(9, 10)
+    await streams.stop()
+    server = await aiohttp_server(_app(_sends(streams, Source())))
+    async with _silent_client(server.port) as client:
+        received = await _all_that_comes(client)
+    assert received.endswith(opening(0) + b"retry: 3000\n\n")
+
+
 def _app(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.Application:
     app = web.Application()
     app.router.add_get("/", handler)
     return app
+
+
+def _sends(
+    streams: Streams, source: Source
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def stream(request: web.Request) -> web.StreamResponse:
+        async with aclosing(source.batches()) as batches:
+            return await streams.send(request, batches, 0)
+
+    return stream
+
+
+def _frames(events: Sequence[Event]) -> bytes:
+    return b"".join(pieces(events))

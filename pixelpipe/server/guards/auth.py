@@ -56,8 +56,11 @@ async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
         _check_scope(identity, need)
     if route not in LASTING:
         return await handler(request)
-    with request.app[DOOR].staying(request, identity):
+    guest = request.app[DOOR].stay(request, identity)
+    try:
         return await handler(request)
+    finally:
+        request.app[DOOR].leave(guest)
 
 
 async def _identity(request: web.Request, route: str, need: Scope | Need) -> Identity | None:

@@ -1,8 +1,8 @@
 """The door of a server: its keys, kept up to date, and those who have come in to stay."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -25,6 +25,14 @@ _LOOK_S = 1.0
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Guest:
+    """Whose answer lasts."""
+
+    request: web.Request
+    identity: Identity
+
+
 class Door:
     """Who is in, and by what rule.
 
@@ -35,32 +43,45 @@ class Door:
     def __init__(self, keeper: Doorkeeper) -> None:
         self.keeper = keeper
         self.limiter = RateLimiter()
-        self._staying: dict[int, tuple[web.Request, Identity]] = {}
+        # Of the known it was seen that they are good for as long as the keys stay as they are.
+        self._known: set[Guest] = set()
+        self._others: set[Guest] = set()
 
-    @contextmanager
-    def staying(self, request: web.Request, identity: Identity) -> Iterator[None]:
-        """Around an answer that lasts: it is cut off when its reader would not be let in again."""
-        self._staying[id(request)] = request, identity
-        try:
-            yield
-        finally:
-            del self._staying[id(request)]
+    def stay(self, request: web.Request, identity: Identity) -> Guest:
+        """An answer begins that lasts: it is cut off when its reader would not be let in again."""
+        guest = Guest(request, identity)
+        self._others.add(guest)
+        return guest
+
+    def leave(self, guest: Guest) -> None:
+        """It has ended."""
+        self._known.discard(guest)
+        self._others.discard(guest)
 
     async def watch(self) -> None:
         """Keep the keys up to date, and see off who has lost his; until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_S)
             try:
-                await self.keeper.keys.refresh()
+                changed = await self.keeper.keys.refresh()
             except Exception:  # noqa: BLE001 - the watch must live on, whatever it was
                 # Else no key could be revoked any more.
                 _log.exception("the keys could not be looked at")
-            self._see_off()
+                changed = True
+            self.see_off(everybody=changed)
 
-    def _see_off(self) -> None:
-        for request, identity in list(self._staying.values()):
-            if not self.keeper.still_good(identity) and request.transport is not None:
-                request.transport.close()
+    def see_off(self, *, everybody: bool) -> None:
+        """Cut off who has lost his key; thousands may stay, so not each is looked at each time."""
+        if everybody:
+            self._others |= self._known
+            self._known.clear()
+        for guest in list(self._others):
+            if not self.keeper.still_good(guest.identity):
+                if guest.request.transport is not None:
+                    guest.request.transport.close()
+            elif not guest.identity.ends:
+                self._others.discard(guest)
+                self._known.add(guest)
 
 
 DOOR: web.AppKey[Door] = web.AppKey("door", Door)
