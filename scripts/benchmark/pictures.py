@@ -1,7 +1,7 @@
-"""The pictures that are sent: a photograph, and three that cost more than it to read right.
+"""The pictures that are sent: a photograph, a small one, and three that cost more to read right.
 
 All but a photograph of the user's are drawn, the same each time. Their shorter sides are at least
-1920 px, so that no variant of the sets is larger than its source.
+1920 px, but for the small one's, so that no variant of their sets is larger than its source.
 """
 
 import io
@@ -19,7 +19,7 @@ from benchmark.display_p3 import display_p3
 from benchmark.errors import BenchError
 from photograph import draw_photograph, draw_scene, is_jpeg, with_comment
 
-PHOTO = "photo"
+PHOTO, SMALL = "photo", "small"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _IHDR_END = len(_PNG_START) + 25
 _ORIENTATION, _TURNED_RIGHT = 0x0112, 6
@@ -96,6 +96,11 @@ def drawn(name: str, shrink: int = 1) -> Picture:
     return Picture(name, f"{kind.what}, {width} x {height}, {len(content):,} B", content)
 
 
+def _small(width: int, height: int) -> bytes:
+    """As a page or a message has them, about 60 kB."""
+    return draw_photograph(width, height, quality=93)
+
+
 def _wide_gamut(width: int, height: int) -> bytes:
     """In the colours of Display P3, lying on its side as a telephone stores it."""
     upright = _levels(_scene(width, height), 255).astype(np.uint8)
@@ -148,6 +153,7 @@ class _Drawing:
 
 
 _DRAWINGS = {
+    SMALL: _Drawing("JPEG", 640, 480, _small),
     "p3": _Drawing("JPEG of Display P3, EXIF orientation 6", 3000, 4000, _wide_gamut),
     "deep": _Drawing("PNG of 16 bits", 2400, 1920, _deep),
     "alpha": _Drawing("PNG with soft alpha", 1920, 1920, _soft),

@@ -9,9 +9,9 @@ from pathlib import Path
 from argument_types import amount, count, listed, one_of, writable_file
 from benchmark.contenders import PEERS, can_serve
 from benchmark.peer_setup import missing
-from benchmark.pictures import DRAWN, PHOTO, PICTURES, Picture, drawn, photograph
+from benchmark.pictures import DRAWN, PHOTO, PICTURES, SMALL, Picture, drawn, photograph
 from benchmark.rounds import Case, Length
-from benchmark.sets import SET_NAMES, VariantSet, variant_sets
+from benchmark.sets import SET_NAMES, SMALL_SET, VariantSet, variant_sets
 
 CLIENTS = (1, 2, 4, 16)
 PHOTO_PX, SMOKE_PX, SMOKE_SHRINK = (3000, 2000), (450, 360), 12
@@ -20,7 +20,8 @@ PHOTO_PX, SMOKE_PX, SMOKE_SHRINK = (3000, 2000), (450, 360), 12
 FEW_SET, SMOKE_SET = "bench-social", "bench-thumb"
 _DESCRIPTION = """Measures PixelPipe beside the limit that its codecs set and, with --peers, beside
 other programs, in the same run. The photograph is asked for all sets by each number of clients;
-the drawn pictures for bench-social by two; and once more the very same bytes are sent again and
+the small picture for three small variants by two and by most; the other drawn pictures for
+bench-social by two; and once more the very same bytes are sent again and
 again. With all peers this takes a quarter of an hour on two cores."""
 
 
@@ -70,6 +71,9 @@ class Plan:
 
     def cases(self, picture: Picture) -> list[Case]:
         """What is asked of the contenders with a picture."""
+        if picture.name == SMALL and not self.smoke:
+            (asked,) = variant_sets([SMALL_SET])
+            return [Case(picture, asked, clients) for clients in self.small_clients]
         if picture.name != PHOTO:
             few = variant_sets([SMOKE_SET if self.smoke else self.few_set])
             return [Case(picture, asked, self.few_clients) for asked in few]
@@ -90,6 +94,11 @@ class Plan:
     def few_clients(self) -> int:
         """How many clients send what is not sent by each number of them: two, or the fewest."""
         return 2 if 2 in self.clients else min(self.clients)  # noqa: PLR2004 - as said
+
+    @property
+    def small_clients(self) -> list[int]:
+        """How many clients send the small picture: few, and many."""
+        return sorted({self.few_clients, max(self.clients)})
 
     @property
     def chart_clients(self) -> int:

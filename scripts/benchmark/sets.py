@@ -12,7 +12,9 @@ Spec = dict[str, Any]
 _FILE = Path(__file__).with_name("sets.json")
 _SETS: dict[str, list[Spec]] = json.loads(_FILE.read_text())
 
-SET_NAMES = tuple(_SETS)
+# Of small pictures; the others are of a photograph.
+SMALL_SET = "bench-small"
+SET_NAMES = tuple(name for name in _SETS if name != SMALL_SET)
 
 
 @dataclass(frozen=True)

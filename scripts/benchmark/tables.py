@@ -159,7 +159,7 @@ def _shortfalls(qualities: Sequence[VariantQuality]) -> Iterator[str]:
 def _verdict_table(found: Sequence[Verdict]) -> Table:
     clients = list(dict.fromkeys(number for each in found for number in each.ratios))
     right = ("goal", "reach", *(f"at {number}" for number in clients), "verdict")
-    title = "Goals: CPU of a peer by PixelPipe's; PixelPipe's by L"
+    title = "Goals: CPU of a peer by PixelPipe's; PixelPipe's by L; bench-small: jobs/s by a peer's"
     table = _table(title, ("set", "against"), right)
     for asked, group in groupby(found, lambda each: each.goal.asked):
         for number, each in enumerate(group):
@@ -173,7 +173,7 @@ def _verdict_table(found: Sequence[Verdict]) -> Table:
 def _verdict_cells(each: Verdict, clients: Sequence[int]) -> list[str]:
     goal = each.goal
     sign = "<=" if goal.against == LIMIT else ">="
-    ratios = [f"{each.ratios[number]:.2f}" for number in clients]
+    ratios = [f"{each.ratios[at]:.2f}" if at in each.ratios else _NOTHING for at in clients]
     missed = ", ".join(map(str, each.missed_at))
     verdict = f"[red]missed at {missed}[/]" if missed else "[green]met[/]"
     reach = _NOTHING if goal.reach is None else f"{goal.reach:.1f}"

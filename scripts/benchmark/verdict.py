@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.pictures import PHOTO
+from benchmark.pictures import PHOTO, SMALL
 from benchmark.results import OWN, Comparison, Result
+from benchmark.sets import SMALL_SET
 
 EACH, ONCE, LIMIT = "sharp-each", "sharp-once", "L"
+_TOLD = (PHOTO, SMALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What PixelPipe's CPU time is to be, beside another.
+    """What PixelPipe's CPU time, or its rate, is to be beside another's.
 
     Attributes:
         asked: Name of the set.
@@ -19,12 +21,14 @@ class Goal:
             times the time.
         bound: At least, of a peer; at most, of L.
         reach: What is better still; None where nothing is asked beyond the bound.
+        rate: Whether it is PixelPipe's jobs by the second over the peer's, and not CPU time.
     """
 
     asked: str
     against: str
     bound: float
     reach: float | None = None
+    rate: bool = False
 
     def met_by(self, ratio: float) -> bool:
         """Whether a measured ratio keeps the bound."""
@@ -44,6 +48,9 @@ GOALS = (
     Goal("bench-srcset", EACH, 4.0),
     Goal("bench-srcset", ONCE, 3.2),
     Goal("bench-srcset", LIMIT, 1.8, 1.5),
+    Goal(SMALL_SET, "thumbor", 3.0, rate=True),
+    Goal(SMALL_SET, EACH, 1.5, rate=True),
+    Goal(SMALL_SET, ONCE, 1.5, rate=True),
 )
 
 
@@ -66,8 +73,8 @@ class Verdict:
 
 
 def verdicts(comparison: Comparison) -> Iterator[Verdict]:
-    """Those goals of which the photograph's figures tell."""
-    measured = [each for each in comparison.results if each.picture == PHOTO and not each.same]
+    """Those goals of which the figures of the photograph and the small picture tell."""
+    measured = [each for each in comparison.results if each.picture in _TOLD and not each.same]
     for goal in GOALS:
         ratios = _ratios(goal, [each for each in measured if each.asked == goal.asked])
         if ratios:
@@ -77,4 +84,8 @@ def verdicts(comparison: Comparison) -> Iterator[Verdict]:
 def _ratios(goal: Goal, results: Sequence[Result]) -> dict[int, float]:
     if goal.against == LIMIT:
         return {each.clients: each.to_limit for each in results if each.contender == OWN}
-    return {each.clients: each.to_pixelpipe for each in results if each.contender == goal.against}
+    theirs = [each for each in results if each.contender == goal.against]
+    if not goal.rate:
+        return {each.clients: each.to_pixelpipe for each in theirs}
+    own = {each.clients: each.jobs_per_s for each in results if each.contender == OWN}
+    return {each.clients: own[each.clients] / each.jobs_per_s for each in theirs}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelpipe.errors import StorageFailedError
+from pixelpipe.errors import StorageFailedError, StorageFullError, WrongDigestError
 from pixelpipe.jobs.model import Blob
 from pixelpipe.jobs.ports import Digest
 from pixelpipe.storage import blobs as blobs_module
@@ -79,19 +79,34 @@ async def test_what_is_there_for_good_is_not_waited_for_again(
 
 
 async def test_what_another_has_only_begun_to_store_is_waited_for(
-    blobs: FileBlobs, waits: list[str], monkeypatch: pytest.MonkeyPatch
+    blobs: FileBlobs, waits: list[str], tmp_path: Path
+) -> None:
+    await put_together(blobs)
+    waits.clear()
+    # The files are there, but for all that the next server knows the last one died over them.
+    later = FileBlobs(tmp_path / "blobs", Space(tmp_path / "space", 4096))
+    try:
+        assert await put_together(later) == [False] * len(CONTENTS)
+    finally:
+        later.close()
+    assert waits == ["file"] * len(CONTENTS)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [(errno.EIO, StorageFailedError), (errno.ENOSPC, StorageFullError)]
+)
+async def test_what_the_disk_did_not_take_is_written_again(
+    blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch, code: int, error: type[Exception]
 ) -> None:
     def fail(_: int) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+        raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as broken:
         broken.setattr(syncing, "_syncfs", fail)
         outcomes = await put_together(blobs)
-    assert [type(outcome) for outcome in outcomes] == [StorageFailedError] * len(CONTENTS)
-
-    # The files are there, but nobody knows for how long.
-    assert await put_together(blobs) == [False] * len(CONTENTS)
-    assert waits == ["file"] * len(CONTENTS)
+    assert [type(outcome) for outcome in outcomes] == [error] * len(CONTENTS)
+    # The kernel tells of bytes that it lost only once: to wait for the same files is not enough.
+    assert not list(blobs.digests())
 
 
 async def test_one_that_cannot_be_written_does_not_keep_the_others_out(
@@ -126,3 +141,26 @@ async def test_a_lie_is_replaced_by_the_next_who_tells_the_truth(blobs: FileBlob
     await blobs.put(true.sha256, memoryview(CONTENTS[1]), Digest.CLAIMED)
     assert await blobs.put(true.sha256, memoryview(CONTENTS[0]), Digest.CLAIMED)
     assert await blobs.intact(true)
+
+
+async def test_to_name_the_digest_of_what_is_there_is_not_enough_to_be_given_it(
+    blobs: FileBlobs,
+) -> None:
+    secret = CONTENTS[0]
+    await blobs.put(digest_of(secret), memoryview(secret), Digest.KNOWN)
+    with pytest.raises(WrongDigestError):
+        await blobs.put(digest_of(secret), memoryview(CONTENTS[1]), Digest.CLAIMED)
+
+
+async def test_a_lie_of_another_size_takes_the_place_of_nothing(blobs: FileBlobs) -> None:
+    true = blob_of(CONTENTS[0])
+    await blobs.put(true.sha256, memoryview(CONTENTS[0]), Digest.KNOWN)
+    with pytest.raises(WrongDigestError):
+        await blobs.put(true.sha256, memoryview(b"short"), Digest.CLAIMED)
+    assert await blobs.intact(true)
+
+
+async def test_who_comes_after_the_end_is_told(blobs: FileBlobs) -> None:
+    blobs.close()
+    with pytest.raises(RuntimeError):
+        await blobs.put(digest_of(CONTENTS[0]), memoryview(CONTENTS[0]))
