@@ -19,7 +19,7 @@ class Digest(Enum):
     """How sure a digest is that comes with the bytes."""
 
     UNCHECKED = "it is reckoned again before anything is stored"
-    KNOWN = "whoever stores them has reckoned it"
+    KNOWN = "whoever stores them has reckoned it of the very same bytes"
     CLAIMED = "somebody else has: it is reckoned again before the blob is first relied on"
 
 

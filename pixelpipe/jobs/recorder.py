@@ -128,7 +128,7 @@ class Recorder:
         loop = asyncio.get_running_loop()
         recorded = loop.create_future()
         self._pending.append(_Pending(record, recorded))
-        if urgent or not self._linger_s:
+        if urgent or not self._linger_s or self._closing.is_set():
             self._hurry()
         elif self._lingering is None:
             self._lingering = loop.call_later(self._linger_s, self._hurry)

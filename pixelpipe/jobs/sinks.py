@@ -71,6 +71,9 @@ class JobSink:
         self._makings = makings
         self._gathering = gathering
         self._to_make = set(range(len(indexes)))
+        # A server has died with this job: what is begun lingers no more, lest the next one dies
+        # over it before it is counted, and so on for ever.
+        self._wary = job.epoch > 0
 
     def decode_called(self) -> None:
         """Count the decode; the first one starts the job."""
@@ -81,7 +84,7 @@ class JobSink:
         if self._job.state is JobState.QUEUED:
             self._job.move(JobState.RUNNING)
             event = EventType.JOB_STARTED
-        self._stores.recorder.record(self._job, event, urgent=False)
+        self._stores.recorder.record(self._job, event, urgent=self._wary)
 
     def decoded(self, decode_ms: float) -> None:
         """Note the time; the decode's starts count no longer."""
@@ -99,7 +102,7 @@ class JobSink:
         variant.move(TaskState.RUNNING)
         variant.attempts = attempt
         variant.problem = None
-        self._record(EventType.VARIANT_STARTED, index)
+        self._record(EventType.VARIANT_STARTED, index, urgent=self._wary)
 
     def task_retrying(self, index: int, strikes: int, error: PixelPipeError) -> None:
         """A variant goes back to the queue."""
@@ -180,5 +183,7 @@ class JobSink:
     def _variant(self, index: int) -> Variant:
         return self._job.variants[self._indexes[index]]
 
-    def _record(self, event: EventType, index: int) -> asyncio.Future[Event | None]:
-        return self._stores.recorder.record(self._job, event, [self._indexes[index]], urgent=False)
+    def _record(
+        self, event: EventType, index: int, *, urgent: bool = False
+    ) -> asyncio.Future[Event | None]:
+        return self._stores.recorder.record(self._job, event, [self._indexes[index]], urgent=urgent)

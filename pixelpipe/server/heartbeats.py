@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import takewhile
 
+import structlog
 from aiohttp import web
 from aiohttp.http import StreamWriter
 
@@ -15,6 +16,7 @@ _COMMENT = b": still here\n\n"
 _GRAIN = 1 / 256
 # Then the loop has other things to do, for a moment.
 _AT_ONCE = 64
+_log = structlog.get_logger(__name__)
 
 
 class Wire:
@@ -76,7 +78,11 @@ class Heartbeats:
         delay_s = 0.0
         while True:
             await asyncio.sleep(delay_s)
-            delay_s = await self.beat_due()
+            try:
+                delay_s = await self.beat_due()
+            except Exception:  # noqa: BLE001 - the other streams need theirs
+                _log.exception("a stream could not be sent a comment")
+                delay_s = self._every_s * _GRAIN
 
     async def beat_due(self) -> float:
         """Send those that are due; the seconds until it is worth to look again."""

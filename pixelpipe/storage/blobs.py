@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from io import FileIO
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple
+from typing import Protocol, TypeVar, TypeVarTuple
 
 import structlog
 
@@ -20,6 +20,7 @@ from pixelpipe.errors import StorageFailedError, StorageFullError, WrongDigestEr
 from pixelpipe.jobs.model import Blob
 from pixelpipe.jobs.ports import Digest
 from pixelpipe.storage.folder import usable
+from pixelpipe.storage.puts import Put, fail_all, portions, tell_all
 from pixelpipe.storage.space import FULL, is_full
 from pixelpipe.storage.syncing import sync_file, sync_folder, sync_of_all
 from pixelpipe.storage.threads import Outcome, Threads
@@ -28,8 +29,6 @@ from pixelpipe.storage.verified import State, Verified
 _THREADS = 4
 _MOST_VERIFIED = 100_000
 _PIECE_BYTES = 1024 * 1024
-# What one thread stores in one go, unless a blob alone is larger.
-_TOGETHER_BYTES = 4 * 1024 * 1024
 _DIGEST = re.compile("[0-9a-f]{64}")
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
@@ -45,15 +44,6 @@ class Room(Protocol):
 
     def exhausted(self, needed_bytes: int = 0) -> bool:
         """Tell, from any thread, that a write of so many bytes found no room."""
-
-
-class _Put(NamedTuple):
-    """A blob to be stored, and who waits for it."""
-
-    sha256: str
-    content: memoryview
-    digest: Digest
-    stored: Outcome[bool]
 
 
 class FileBlobs:
@@ -84,13 +74,13 @@ class FileBlobs:
             for folder in (root.parent, root):  # Whoever made folders may have died before that.
                 sync_folder(folder)
         self._threads = Threads(_THREADS, "blobs")
-        self._puts: list[_Put] = []
+        self._puts: list[Put] = []
 
     async def put(
         self, sha256: str, content: memoryview, digest: Digest = Digest.UNCHECKED
     ) -> bool:
         """Store `content`; see the port. What is there already is replaced if it is damaged."""
-        put = _Put(sha256, content, digest, Outcome())
+        put = Put(sha256, content, digest, Outcome())
         if not self._puts:
             # One errand to a thread for all that come at the same moment: it costs about as much
             # as what is done there.
@@ -156,14 +146,14 @@ class FileBlobs:
 
     def _start_puts(self) -> None:
         puts, self._puts = self._puts, []
-        for together in _portions(puts):
-            self._threads.start(
-                partial(_tell, together),
-                partial(_fail, together),
-                partial(self._write_each, together),
-            )
+        for together in portions(puts):
+            tell, fail = partial(tell_all, together), partial(fail_all, together)
+            try:
+                self._threads.start(tell, fail, partial(self._write_each, together))
+            except RuntimeError as error:  # Nobody but those who wait would hear of it.
+                fail(error)
 
-    def _write_each(self, puts: Sequence[_Put]) -> list[bool | Exception]:
+    def _write_each(self, puts: Sequence[Put]) -> list[bool | Exception]:
         if len(puts) == 1:
             return [_outcome(self._written(puts[0], sync=True))]
         with sync_of_all(self._root) as sync:
@@ -173,25 +163,48 @@ class FileBlobs:
             try:
                 sync()
             except OSError as error:
-                return [error if isinstance(each, State) else _outcome(each) for each in written]
+                failure = self._failure(error, sum(len(put.content) for put in puts))
+                return [self._undone(*each, failure) for each in zip(puts, written, strict=True)]
         for put, each in zip(puts, written, strict=True):
             if isinstance(each, State):
                 self._settled.add(put.sha256, each)
         return [_outcome(each) for each in written]
 
-    def _written(self, put: _Put, *, sync: bool) -> State | Exception | None:
+    def _undone(
+        self, put: Put, written: State | Exception | None, failure: Exception
+    ) -> bool | Exception:
+        """Remove a new file that is not sure to stay: the kernel tells of lost bytes only once."""
+        if not isinstance(written, State):
+            return _outcome(written)
+        # Else another put has waited for it by itself, and relies on it.
+        if not self._settled.has(put.sha256, written):
+            try:
+                self._discard(put.sha256, written)
+            except OSError as error:
+                _log.warning("a blob stays that may be lost", blob=put.sha256, error=str(error))
+        return failure
+
+    def _failure(self, error: OSError, needed_bytes: int) -> Exception:
+        """What a write, or a wait, of so many bytes failed by; if for want of room that is told."""
+        if not is_full(error):
+            return error
+        self._room.exhausted(needed_bytes)
+        return StorageFullError(FULL)
+
+    def _written(self, put: Put, *, sync: bool) -> State | Exception | None:
         """Store one of several, none of which is to suffer by another."""
         try:
             return self._write(put, sync=sync)
         except Exception as error:  # noqa: BLE001 - it is raised where the blob is waited for
             return error
 
-    def _write(self, put: _Put, *, sync: bool) -> State | None:
+    def _write(self, put: Put, *, sync: bool) -> State | None:
         """The state of the new file; None where it was there already."""
         final = self.path(put.sha256)
         state = self._found(Blob(put.sha256, len(put.content)))
         if state is not None:
-            if put.digest is Digest.UNCHECKED:
+            if put.digest is not Digest.KNOWN:
+                # The file may be another's: to name its digest is not enough to be given it.
                 _check_digest(hashlib.sha256(put.content).hexdigest(), put.sha256)
             if not self._settled.has(put.sha256, state):
                 sync_file(final)  # Whoever has just put it there may not be that far.
@@ -202,10 +215,9 @@ class FileBlobs:
         except OSError as error:
             if not is_full(error):
                 raise
-            self._room.exhausted(len(put.content))
-            raise StorageFullError(FULL) from error
+            raise self._failure(error, len(put.content)) from error
 
-    def _write_anew(self, final: Path, put: _Put, *, sync: bool) -> State:
+    def _write_anew(self, final: Path, put: Put, *, sync: bool) -> State:
         """Write a file; without `sync` neither it nor its name is sure to stay as yet.
 
         After a crash there may then be another file of that name. Its bytes are looked at before
@@ -219,9 +231,12 @@ class FileBlobs:
             self._make_folder(final.parent)
             # Under the lock nobody who found a damaged file of that name removes this one for it.
             with self._names:
+                if put.digest is Digest.CLAIMED and final.exists():
+                    # No lie takes the place of a file that may be another's.
+                    _check_digest(_digest_of(aside), put.sha256)
                 aside.rename(final)
                 state = State.of(final.stat())
-                if put.digest is not Digest.CLAIMED:
+                if put.digest is Digest.UNCHECKED:  # and so was reckoned of what was written
                     self._verified.add(final.name, state)
         except (OSError, StorageFullError, WrongDigestError):
             aside.unlink(missing_ok=True)
@@ -334,31 +349,9 @@ def _is_blob(file: os.DirEntry[str], folder: str) -> bool:
     )
 
 
-def _portions(puts: Sequence[_Put]) -> Iterator[Sequence[_Put]]:
-    """What each thread gets to do."""
-    portion: list[_Put] = []
-    size_bytes = 0
-    for put in puts:
-        size_bytes += len(put.content)
-        if portion and size_bytes > _TOGETHER_BYTES:
-            yield portion
-            portion, size_bytes = [], len(put.content)
-        portion.append(put)
-    yield portion
-
-
-def _tell(puts: Sequence[_Put], outcomes: Sequence[bool | Exception]) -> None:
-    """Tell those who wait what came of it."""
-    for put, outcome in zip(puts, outcomes, strict=True):
-        if isinstance(outcome, Exception):
-            put.stored.fail(outcome)
-        else:
-            put.stored.tell(outcome)
-
-
-def _fail(puts: Sequence[_Put], error: BaseException) -> None:
-    for put in puts:
-        put.stored.fail(error)
+def _digest_of(path: Path) -> str:
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_digest(found: str, sha256: str) -> None:
@@ -366,7 +359,7 @@ def _check_digest(found: str, sha256: str) -> None:
         raise WrongDigestError(f"bytes that are not those of {sha256}")
 
 
-def _write_file(path: Path, put: _Put, *, sync: bool) -> None:
+def _write_file(path: Path, put: Put, *, sync: bool) -> None:
     """Write a new file."""
     with path.open("xb", buffering=0) as file:
         if put.digest is Digest.UNCHECKED:

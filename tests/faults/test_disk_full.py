@@ -14,6 +14,7 @@ from PIL import Image
 from pixelpipe.config import MIB, Settings
 from pixelpipe.runtime import Runtime, open_runtime
 from pixelpipe.storage import blobs as blobs_module
+from pixelpipe.storage.puts import Put
 from tests.faults.fault_workers import HANG_WIDTH
 from tests.faults.faulty_process import live_process
 from tests.filesystems import fill, free_bytes, small_filesystem
@@ -215,7 +216,7 @@ async def test_a_result_that_does_not_fit_is_not_written_over_and_over(
     """There is room for the reserve and more, but not for the result: all the time it is full."""
     really, attempts = blobs_module._write_file, list[int]()
 
-    def write(path: Path, put: blobs_module._Put, *, sync: bool) -> None:
+    def write(path: Path, put: Put, *, sync: bool) -> None:
         if len(put.content) > 3 * MIB:
             attempts.append(len(put.content))
         really(path, put, sync=sync)

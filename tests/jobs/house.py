@@ -63,6 +63,7 @@ class House:
         self._deep = deep
         self._thread = ThreadPoolExecutor(1)
         self.messages = 0
+        self.linger_s = 0.0  # From the next opening on.
         self._memory = MemoryJournal(present=self.holds, remove=self.remove)
         self._kind = kind
         self._databases: list[GatedDatabase] = []
@@ -195,7 +196,7 @@ class House:
             retention=KEEP,
             poison_s=_DAY_S,
             on_message=self._on_message,
-            linger_s=0,
+            linger_s=self.linger_s,
         )
 
     def _journal(self, gates: Gates) -> Journal:

@@ -80,6 +80,21 @@ async def test_a_job_over_which_servers_die_again_and_again_is_given_up(house: H
     assert (await story_in(house, job)).variants["v0"]["error"]["status"] == 500
 
 
+async def test_a_job_over_which_servers_die_at_once_is_given_up_one_death_later(
+    house: House,
+) -> None:
+    """Nothing that lingers is recorded before they die; but whom it has cost one are wary."""
+    house.linger_s = 60.0
+    await restarted(house)
+    job = await house.submit(32)
+    for _ in range(1 + MAX_ATTEMPTS):
+        work = await house.decoded(job)
+        work.start(0)
+        await house.gates.settled()
+        await restarted(house)
+    assert (await house.ended(job)).state is JobState.FAILED
+
+
 async def test_decodes_over_which_servers_die_are_counted(house: House) -> None:
     job = await house.submit(32)
     for attempt in range(MAX_ATTEMPTS):

@@ -16,6 +16,7 @@ from pixelpipe.jobs.model import Blob
 from pixelpipe.jobs.patience import put_when_room
 from pixelpipe.storage import blobs as blobs_module
 from pixelpipe.storage.blobs import FileBlobs
+from pixelpipe.storage.puts import Put
 from pixelpipe.storage.space import Space
 from tests.filesystems import fill, small_filesystem
 
@@ -61,7 +62,8 @@ async def test_who_cancels_a_write_waits_for_its_thread(
 ) -> None:
     loop, began, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
-    def write(_self: FileBlobs, _sha256: str, _content: memoryview) -> None:
+    def write(_self: FileBlobs, _put: object, *, sync: bool) -> None:
+        assert sync
         loop.call_soon_threadsafe(began.set)
         may_end.wait(10)
 
@@ -200,7 +202,7 @@ async def test_room_that_comes_free_while_a_blob_is_written_is_not_taken(
 ) -> None:
     really = blobs_module._write_file
 
-    def write_as_the_reserve_goes(path: Path, put: blobs_module._Put, *, sync: bool) -> None:
+    def write_as_the_reserve_goes(path: Path, put: Put, *, sync: bool) -> None:
         assert space.exhausted()
         really(path, put, sync=sync)
 
@@ -236,7 +238,7 @@ async def test_a_blob_that_waits_for_room_is_not_written_over_and_over(
     await space.start()
     really, attempts = blobs_module._write_file, list[Path]()
 
-    def write(path: Path, put: blobs_module._Put, *, sync: bool) -> None:
+    def write(path: Path, put: Put, *, sync: bool) -> None:
         attempts.append(path)
         really(path, put, sync=sync)
 

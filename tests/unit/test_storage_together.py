@@ -15,6 +15,7 @@ from pixelpipe.jobs.ports import Digest
 from pixelpipe.storage import blobs as blobs_module
 from pixelpipe.storage import syncing
 from pixelpipe.storage.blobs import FileBlobs
+from pixelpipe.storage.puts import Put
 from pixelpipe.storage.space import Space
 
 CONTENTS = [bytes([number]) * 1000 for number in range(5)]
@@ -84,11 +85,12 @@ async def test_what_another_has_only_begun_to_store_is_waited_for(
     await put_together(blobs)
     waits.clear()
     # The files are there, but for all that the next server knows the last one died over them.
-    later = FileBlobs(tmp_path / "blobs", Space(tmp_path / "space", 4096))
+    space = await asyncio.to_thread(Space, tmp_path / "space", 4096)
+    later = await asyncio.to_thread(FileBlobs, tmp_path / "blobs", space)
     try:
         assert await put_together(later) == [False] * len(CONTENTS)
     finally:
-        later.close()
+        await asyncio.to_thread(later.close)
     assert waits == ["file"] * len(CONTENTS)
 
 
@@ -106,7 +108,7 @@ async def test_what_the_disk_did_not_take_is_written_again(
         outcomes = await put_together(blobs)
     assert [type(outcome) for outcome in outcomes] == [error] * len(CONTENTS)
     # The kernel tells of bytes that it lost only once: to wait for the same files is not enough.
-    assert not list(blobs.digests())
+    assert not await asyncio.to_thread(list, blobs.digests())
 
 
 async def test_one_that_cannot_be_written_does_not_keep_the_others_out(
@@ -114,7 +116,7 @@ async def test_one_that_cannot_be_written_does_not_keep_the_others_out(
 ) -> None:
     real = blobs_module._write_file
 
-    def write(path: Path, put: blobs_module._Put, *, sync: bool) -> None:
+    def write(path: Path, put: Put, *, sync: bool) -> None:
         if put.sha256 == digest_of(CONTENTS[2]):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         real(path, put, sync=sync)
@@ -161,6 +163,6 @@ async def test_a_lie_of_another_size_takes_the_place_of_nothing(blobs: FileBlobs
 
 
 async def test_who_comes_after_the_end_is_told(blobs: FileBlobs) -> None:
-    blobs.close()
+    await asyncio.to_thread(blobs.close)
     with pytest.raises(RuntimeError):
         await blobs.put(digest_of(CONTENTS[0]), memoryview(CONTENTS[0]))
