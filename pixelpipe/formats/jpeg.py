@@ -14,7 +14,7 @@ from pixelpipe.formats.source import SourceInfo
 
 _PREFIX = 0xFF
 _NO_CODES = (0x00, 0xFF)
-_APP1, _SOS, _EOI = 0xE1, 0xDA, 0xD9
+_APP1, _APP2, _SOS, _EOI = 0xE1, 0xE2, 0xDA, 0xD9
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOFn; not DHT, JPG, DAC
 
@@ -30,6 +30,10 @@ _HALVED_CHROMA = (0x22, 0x11, 0x11)
 
 _WINDOW_BYTES = 128
 
+# Within the first segment of a profile lie its name, in ASCII or in UTF-16, and few things before.
+_PROFILE, _PROFILE_BYTES = b"ICC_PROFILE\0", 1024
+_SRGB_NAMES = (b"sRGB", "sRGB".encode("utf-16-be"))
+
 
 def read_jpeg(reader: Reader) -> SourceInfo:
     """Read the frame header, and the orientation of the first EXIF segment before the scan.
@@ -40,7 +44,7 @@ def read_jpeg(reader: Reader) -> SourceInfo:
     """
     frame: tuple[int, int, int, int] | None = None
     orientation: int | None = None
-    halved = False
+    halved = converts = False
     at = 2
     while True:
         marker, at = _next_marker(reader, at)
@@ -54,11 +58,13 @@ def read_jpeg(reader: Reader) -> SourceInfo:
             halved = _has_halved_chroma(reader, at + _LENGTH.size, size - _LENGTH.size)
         elif marker == _APP1 and orientation is None:
             orientation = _exif_orientation(reader, at + _LENGTH.size, size - _LENGTH.size)
+        elif marker == _APP2:
+            converts = converts or _has_other_colors(reader, at + _LENGTH.size)
         at += size
     if frame is None:
         raise reader.damaged("it has no frame header before its image data")
     info = _source_info(reader, frame, orientation or UPRIGHT)
-    return replace(info, halved_chroma=halved)
+    return replace(info, halved_chroma=halved and not converts)
 
 
 def _source_info(reader: Reader, frame: tuple[int, int, int, int], orientation: int) -> SourceInfo:
@@ -75,6 +81,18 @@ def _has_halved_chroma(reader: Reader, at: int, size: int) -> bool:
         return False
     components = reader.unpack(_COMPONENTS, at + _FRAME.size)
     return components[1::3] == _HALVED_CHROMA
+
+
+def _has_other_colors(reader: Reader, at: int) -> bool:
+    """Whether a profile begins there that is not called sRGB.
+
+    Only a guess: what it is like is found out when the picture is decoded.
+    """
+    beginning = reader.window(at, _PROFILE_BYTES)
+    # Of several parts the first one has the name.
+    if not beginning.startswith(_PROFILE + b"\1"):
+        return False
+    return not any(name in beginning for name in _SRGB_NAMES)
 
 
 def _exif_orientation(reader: Reader, at: int, size: int) -> int | None:

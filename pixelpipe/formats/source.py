@@ -26,7 +26,8 @@ class SourceInfo:
             to be counted.
         frames_alpha: Whether later frames may be transparent where the first one is not.
         halved_chroma: Whether three samples of a pixel are stored at two sizes: the first whole,
-            the others half as wide and half as high, as in a JPEG of 4:2:0.
+            the others half as wide and half as high, as in a JPEG of 4:2:0; and its colours, as
+            far as the header tells, are those of sRGB.
     """
 
     format: Format

@@ -149,3 +149,17 @@ def test_a_file_that_ends_before_its_scan_is_damage(data: bytes) -> None:
 )
 def test_a_broken_exif_block_is_upright(block: bytes) -> None:
     assert probed(jpeg(segment(0xE1, b"Exif\0\0" + block), FRAME)).orientation == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "halved"),
+    [(b"sRGB IEC61966-2.1", True), ("sRGB".encode("utf-16-be"), True), (b"Display P3", False)],
+)
+def test_a_profile_that_is_not_called_srgb_has_other_colours(name: bytes, halved: bool) -> None:  # noqa: FBT001
+    profile = segment(0xE2, b"ICC_PROFILE\0\1\1" + bytes(300) + name)
+    assert probed(jpeg(profile, frame_of(0x22, 0x11, 0x11))).halved_chroma is halved
+
+
+@pytest.mark.parametrize("body", [b"ICC_PROFILE\0", b"ICC_PROFILE\0\2\2Display P3", b"MPF\0"])
+def test_what_does_not_begin_a_profile_says_nothing_of_colours(body: bytes) -> None:
+    assert probed(jpeg(segment(0xE2, body), frame_of(0x22, 0x11, 0x11))).halved_chroma
