@@ -49,7 +49,7 @@ async def put_when_room(blobs: BlobStore, space: Space, sha256: str, content: me
     while True:
         await space.room()
         try:
-            await put_patiently(blobs, sha256, content, Digest.CLAIMED)
+            await put_patiently(blobs, sha256, content, Digest.UNCHECKED)
         except StorageFullError:
             await asyncio.sleep(random.uniform(most / 2, most))  # noqa: S311 - jitter
             most = min(2 * most, _MOST_ROOM_BACKOFF_S)

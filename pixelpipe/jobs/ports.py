@@ -20,7 +20,6 @@ class Digest(Enum):
 
     UNCHECKED = "it is reckoned again before anything is stored"
     KNOWN = "whoever stores them has reckoned it of the very same bytes"
-    CLAIMED = "somebody else has: it is reckoned again before the blob is first relied on"
 
 
 class BlobStore(Protocol):

@@ -231,9 +231,6 @@ class FileBlobs:
             self._make_folder(final.parent)
             # Under the lock nobody who found a damaged file of that name removes this one for it.
             with self._names:
-                if put.digest is Digest.CLAIMED and final.exists():
-                    # No lie takes the place of a file that may be another's.
-                    _check_digest(_digest_of(aside), put.sha256)
                 aside.rename(final)
                 state = State.of(final.stat())
                 if put.digest is Digest.UNCHECKED:  # and so was reckoned of what was written
@@ -347,11 +344,6 @@ def _is_blob(file: os.DirEntry[str], folder: str) -> bool:
         and file.name.startswith(folder)
         and file.is_file(follow_symlinks=False)
     )
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_digest(found: str, sha256: str) -> None:

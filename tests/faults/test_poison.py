@@ -95,6 +95,7 @@ async def test_a_job_of_it_that_is_recovered_ends_without_a_decode(tmp_path: Pat
         async with calling(server.url) as session:
             job = await begun(session, photo, specs("hang"))
             await until_making(session, job["id"], "hang")
+            await _until_told(session, job["id"], "variant.started")
             server.end(signal.SIGKILL)
     await _record(folder, photo)
     with live_process(folder) as server:
@@ -107,6 +108,16 @@ async def test_a_job_of_it_that_is_recovered_ends_without_a_decode(tmp_path: Pat
         "poisoned-source"
     }
     assert events[-1].name == "job.failed"
+
+
+async def _until_told(session: aiohttp.ClientSession, job_id: str, event: str) -> None:
+    """Wait for an event of the job: it is in the journal from then on."""
+    async with session.get(f"/api/jobs/{job_id}/events") as stream:
+        async with asyncio.timeout(PATIENCE_S):
+            async for line in stream.content:
+                if line.decode().strip() == f"event: {event}":
+                    return
+    raise AssertionError(f"the stream ended without {event}")
 
 
 async def _transform(runtime: Runtime, photo: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Blobs that are stored together wait for the disk once, and for others' digests not at all."""
+"""Blobs that are stored together wait for the disk once."""
 
 import asyncio
 import errno
@@ -30,7 +30,7 @@ def blob_of(content: bytes) -> Blob:
 
 
 async def put_together(blobs: FileBlobs) -> list[bool | BaseException]:
-    puts = (blobs.put(digest_of(each), memoryview(each), Digest.CLAIMED) for each in CONTENTS)
+    puts = (blobs.put(digest_of(each), memoryview(each)) for each in CONTENTS)
     return await asyncio.gather(*puts, return_exceptions=True)
 
 
@@ -126,39 +126,20 @@ async def test_one_that_cannot_be_written_does_not_keep_the_others_out(
     assert [outcome is True for outcome in outcomes] == [True, True, False, True, True]
 
 
-async def test_a_digest_that_was_only_claimed_is_checked_before_the_blob_is_relied_on(
-    blobs: FileBlobs,
-) -> None:
-    lie = blob_of(CONTENTS[0])
-    await blobs.put(lie.sha256, memoryview(CONTENTS[1]), Digest.CLAIMED)
-    with pytest.raises(StorageFailedError):
-        await blobs.read_into(lie.sha256, memoryview(bytearray(1000)))
-    assert not await blobs.intact(lie)
-    assert await blobs.put(lie.sha256, memoryview(CONTENTS[0]), Digest.CLAIMED)
-    assert await blobs.intact(lie)
-
-
-async def test_a_lie_is_replaced_by_the_next_who_tells_the_truth(blobs: FileBlobs) -> None:
-    true = blob_of(CONTENTS[0])
-    await blobs.put(true.sha256, memoryview(CONTENTS[1]), Digest.CLAIMED)
-    assert await blobs.put(true.sha256, memoryview(CONTENTS[0]), Digest.CLAIMED)
-    assert await blobs.intact(true)
-
-
 async def test_to_name_the_digest_of_what_is_there_is_not_enough_to_be_given_it(
     blobs: FileBlobs,
 ) -> None:
     secret = CONTENTS[0]
     await blobs.put(digest_of(secret), memoryview(secret), Digest.KNOWN)
     with pytest.raises(WrongDigestError):
-        await blobs.put(digest_of(secret), memoryview(CONTENTS[1]), Digest.CLAIMED)
+        await blobs.put(digest_of(secret), memoryview(CONTENTS[1]))
 
 
 async def test_a_lie_of_another_size_takes_the_place_of_nothing(blobs: FileBlobs) -> None:
     true = blob_of(CONTENTS[0])
     await blobs.put(true.sha256, memoryview(CONTENTS[0]), Digest.KNOWN)
     with pytest.raises(WrongDigestError):
-        await blobs.put(true.sha256, memoryview(b"short"), Digest.CLAIMED)
+        await blobs.put(true.sha256, memoryview(b"short"))
     assert await blobs.intact(true)
 
 
