@@ -108,19 +108,8 @@ def _encode_ms_per_mp(task: Task, output: Format) -> float:
 
 def _effects(task: Task) -> list[object]:
     """Those steps beside blurs that were asked for; each costs about the same."""
-    asked = (
-        task.trim,
-        task.focus,
-        task.blurred_canvas,
-        task.adjust,
-        task.sepia,
-        task.duotone,
-        task.sharpen,
-        task.pixelate_px,
-        task.watermark,
-        task.corner_radius_px,
-    )
-    return [each for each in asked if each]
+    before = (task.trim, task.focus, task.blurred_canvas)
+    return [*(each for each in before if each), *task.effects]
 
 
 def encoded_bound_bytes(task: Task, decode: Decode) -> int:

@@ -5,7 +5,7 @@ resize, and a variant that becomes a JPEG of 4:2:0 again needs neither to be mix
 """
 
 from pixelpipe.formats.registry import Format
-from pixelpipe.recipes.task import Kernel, QuadBlur, Subsampling, Task
+from pixelpipe.recipes.task import UPRIGHT, Kernel, QuadBlur, Subsampling, Task
 
 # Smaller ones are soon made in any way.
 _LEAST_SOURCE_PX, _LEAST_TARGET_PX = 64, 16
@@ -37,17 +37,9 @@ def stays_planar(task: Task) -> bool:
     """Whether a variant that is made of planes is encoded from them, all its steps included."""
     if task.one_of_several or not _becomes_plain_jpeg(task):
         return False
-    mixes = (
-        task.canvas,
-        task.adjust,
-        task.sepia,
-        task.duotone,
-        task.sharpen,
-        task.pixelate_px,
-        task.watermark,
-        task.corner_radius_px,
-    )
-    return task.turn == 1 and not any(mixes) and (task.quad is None or _halves(task, task.quad))
+    if task.canvas or task.effects or task.turn != UPRIGHT:
+        return False
+    return task.quad is None or _halves(task, task.quad)
 
 
 def _becomes_plain_jpeg(task: Task) -> bool:

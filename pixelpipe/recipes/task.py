@@ -309,6 +309,20 @@ class Task:
     one_of_several: bool = False
 
     @property
+    def effects(self) -> tuple[object, ...]:
+        """What was asked for beside size, place, grayscale and blurs."""
+        asked = (
+            self.adjust,
+            self.sepia,
+            self.duotone,
+            self.sharpen,
+            self.pixelate_px,
+            self.watermark,
+            self.corner_radius_px,
+        )
+        return tuple(each for each in asked if each)
+
+    @property
     def possible_formats(self) -> frozenset[Format]:
         """Those of the finished variant; AVIF may become WebP for want of time."""
         chosen = {self.format}

@@ -1,11 +1,9 @@
 """The memory of a server: what its processes have, and what its arena has pages for."""
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from benchmark.repeated import Repeated
 from process_tree import tree_pids
 
 _KIB = 1024
@@ -68,7 +66,7 @@ def _arena_bytes(pid: int) -> int:
     return sum(blocks.values()) * _BLOCK_BYTES
 
 
-class Watch:
+class Watch(Repeated):
     """The largest footprint of a server while a block runs, looked at 50 times a second.
 
     Attributes:
@@ -79,28 +77,15 @@ class Watch:
     """
 
     def __init__(self, root: int) -> None:
+        super().__init__(_EVERY_S)
         self.peak = footprint(root)
         self._root = root
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(_EVERY_S):
-            try:
-                seen = footprint(self._root)
-            except (ProcessLookupError, FileNotFoundError):
-                return  # it ended, which the load reports
-            self.peak = max(self.peak, seen, key=lambda each: each.total_bytes)
+    def look(self) -> bool:
+        """Look once."""
+        try:
+            seen = footprint(self._root)
+        except (ProcessLookupError, FileNotFoundError):
+            return False  # it ended, which the load reports
+        self.peak = max(self.peak, seen, key=lambda each: each.total_bytes)
+        return True

@@ -1,16 +1,12 @@
 """Memory of a process tree: its proportional set size (PSS), in which shared pages count once."""
 
-import re
-import threading
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from benchmark.repeated import Repeated
 from process_tree import tree_pids
 
 _EVERY_S = 0.05
 _KIB = 1024
-_PSS = re.compile(r"^Pss: +(\d+) kB$", re.MULTILINE)
 
 
 def pss_bytes(root: int) -> int:
@@ -33,7 +29,7 @@ def _pss_bytes(pid: int) -> int:
     )
 
 
-class PeakMemory:
+class PeakMemory(Repeated):
     """The largest PSS of a process tree while a block runs, looked at 20 times a second.
 
     Attributes:
@@ -44,29 +40,14 @@ class PeakMemory:
     """
 
     def __init__(self, root: int) -> None:
+        super().__init__(_EVERY_S)
         self.peak_bytes = 0
         self._root = root
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        looking = True
-        while looking:
-            try:
-                self.peak_bytes = max(self.peak_bytes, pss_bytes(self._root))
-            except (PermissionError, ProcessLookupError):
-                return  # not ours to look at; or it ended, which the load reports
-            looking = not self._over.wait(_EVERY_S)
+    def look(self) -> bool:
+        """Look once."""
+        try:
+            self.peak_bytes = max(self.peak_bytes, pss_bytes(self._root))
+        except (PermissionError, ProcessLookupError):
+            return False  # not ours to look at; or it ended, which the load reports
+        return True
