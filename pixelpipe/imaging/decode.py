@@ -97,8 +97,8 @@ def _codec_planes(screened: Pixels, plan: Decode, out: Pixels) -> bool:
     stored = padded_planes_in(np.empty_like(out), width, height)
     if not decode_planes(screened, (width, height), plan.reduction, stored):
         return False
-    for name in ("luma", "blue", "red"):
-        turn_upright(getattr(stored, name), plan.orientation, getattr(upright, name))
+    for plane, turned in zip(stored.each, upright.each, strict=True):
+        turn_upright(plane, plan.orientation, turned)
     return True
 
 

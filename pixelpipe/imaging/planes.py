@@ -28,6 +28,11 @@ class Planes:
     red: Pixels
 
     @property
+    def each(self) -> tuple[Pixels, Pixels, Pixels]:
+        """Luma, blue and red."""
+        return self.luma, self.blue, self.red
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Height and width in pixels."""
         return self.luma.shape

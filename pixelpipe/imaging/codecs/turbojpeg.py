@@ -87,6 +87,6 @@ def _decoded(
     reduced = (-(-stored_width // reduction), -(-stored_height // reduction))
     if reduced != (width, height) or (subsampling, colors) != (_S420, _YCBCR):
         return False
-    planes = _Pointers(*(plane.ctypes.data for plane in (out.luma, out.blue, out.red)))
+    planes = _Pointers(*(plane.ctypes.data for plane in out.each))
     failed = functions.decode(handle, *file, planes, width, None, height, _STOP_ON_WARNING)
     return not failed

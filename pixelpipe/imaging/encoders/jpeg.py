@@ -40,9 +40,7 @@ def encode_jpeg_planes(planes: Planes, quality: int) -> Encoded:
         InternalError: The codec refuses the planes.
     """
     try:
-        return bytes(
-            simplejpeg.encode_jpeg_yuv_planes(planes.luma, planes.blue, planes.red, quality)
-        )
+        return bytes(simplejpeg.encode_jpeg_yuv_planes(*planes.each, quality))
     except ValueError as refusal:
         raise refused(Format.JPEG) from refusal
 

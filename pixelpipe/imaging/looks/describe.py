@@ -94,8 +94,7 @@ def _small(pixels: Pixels | Planes, width: int, height: int) -> Pixels:
     scale = min(1.0, _SMALL_PX / max(width, height))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if isinstance(pixels, Planes):
-        planes = (pixels.luma, pixels.blue, pixels.red)
-        return _as_bgra(merge(*(_shrunk(_some_rows(plane), size) for plane in planes)))
+        return _as_bgra(merge(*(_shrunk(_some_rows(plane), size) for plane in pixels.each)))
     part = _some_rows(pixels)
     if has_alpha(part) and not is_opaque(part):
         return unpremultiply(_shrunk(premultiply(part), size))
