@@ -24,6 +24,7 @@ from tests.unit.jxl_files import ANIMATION
 SEEDS: tuple[bytes, ...] = (
     jpeg_kinds.GOOD,
     jpeg_kinds.PROGRESSIVE,
+    good("JPEG", size=(97, 67), subsampling=2),  # Decoded to luma and chroma.
     png_kinds.GOOD,
     good("PNG", "P"),
     apng_kinds.apng(apng_kinds.frame(1), apng_kinds.pixels(2)),

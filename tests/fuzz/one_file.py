@@ -8,6 +8,7 @@ from pixelpipe.config import Settings
 from pixelpipe.errors import PixelPipeError
 from pixelpipe.formats.probe import probe
 from pixelpipe.imaging.decode import decode
+from pixelpipe.imaging.source import frames_of
 from pixelpipe.recipes.plan import plan
 from pixelpipe.recipes.spec import Spec
 from tests.fuzz.mutations import mutated
@@ -27,8 +28,7 @@ def decoded(random: Random) -> bool:
     try:
         source = probe(memoryview(data), max_pixels=1_000_000, max_side_px=4096)
         wanted = plan(source, _SPECS, _SETTINGS).decode
-        shape = (wanted.height, wanted.width, wanted.channels)[: 2 if wanted.channels == 1 else 3]
-        out = np.empty(shape, np.uint8)
+        out = frames_of(np.empty(wanted.frame_bytes, np.uint8), wanted)
         decode(
             np.frombuffer(data, np.uint8),
             wanted,

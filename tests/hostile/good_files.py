@@ -22,10 +22,10 @@ def picture(mode: str, size: tuple[int, int] = SIZE) -> Image.Image:
 
 
 @cache
-def good(form: str, mode: str = "RGB", **options: Any) -> bytes:
+def good(form: str, mode: str = "RGB", size: tuple[int, int] = SIZE, **options: Any) -> bytes:
     """A whole file that every decoder reads."""
     stream = io.BytesIO()
-    picture(mode).save(stream, form, **options)
+    picture(mode, size).save(stream, form, **options)
     return stream.getvalue()
 
 
