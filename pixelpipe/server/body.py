@@ -13,10 +13,6 @@ from pixelpipe.errors import MalformedRequestError, UploadTooLargeError, UploadT
 GRACE_S = 30.0
 MIN_BYTES_PER_S = 16384
 
-# Boundaries, headers of parts, and what stands before the first part. A buffer full of empty lines
-# would be read in one go, and nobody else be served meanwhile.
-MAX_LINES = 2048
-
 
 class Body:
     """Reads the body of a request.
@@ -39,7 +35,6 @@ class Body:
         self._limit = limit
         self._start = asyncio.get_running_loop().time()
         self._timeout_s = timeout_s
-        self._lines = 0
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """All of it, in pieces as they come."""
@@ -49,25 +44,6 @@ class Body:
     async def read_any(self) -> bytes:
         """What has come; empty at the end."""
         return self._counted(await self._content.readany())
-
-    async def read(self, size: int = -1) -> bytes:
-        """As `StreamReader.read`."""
-        return self._counted(await self._content.read(size))
-
-    async def readline(self, *, max_line_length: int | None = None) -> bytes:
-        """As `StreamReader.readline`; of a form with too many lines no more are read."""
-        self._lines += 1
-        if self._lines > MAX_LINES:
-            raise MalformedRequestError(f"The form has more than {MAX_LINES} lines around fields.")
-        return self._counted(await self._content.readline(max_line_length=max_line_length))
-
-    def at_eof(self) -> bool:
-        """As `StreamReader.at_eof`."""
-        return self._content.at_eof()
-
-    def unread_data(self, data: bytes) -> None:
-        """As `StreamReader.unread_data`."""
-        self._content.unread_data(data)
 
     def _counted(self, chunk: bytes) -> bytes:
         come_bytes = self._content.total_bytes

@@ -1,11 +1,11 @@
-"""The parts of a multipart form, read one after the other, each within bounds."""
+"""The parts of a multipart form (RFC 7578), read one after the other, each within bounds."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Self
 
-from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import content_disposition_filename, parse_content_disposition, web
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from pixelpipe.errors import EncodedBodyError, MalformedRequestError
 from pixelpipe.server.body import Body
@@ -18,96 +18,133 @@ MAX_FIELD_BYTES = 192 * 1024
 MAX_HEADERS = 16
 MAX_HEADER_BYTES = 8190
 
-_CHUNK_BYTES = 65536
+# RFC 2046, 5.1.1
+_MAX_BOUNDARY_CHARS = 70
 _PLAIN = frozenset({"", "identity", "binary", "8bit", "7bit"})
 
 
-class Form:
-    """A form as it arrives.
-
-    Args:
-        request: Whose body it is.
-        body: That body.
-    """
-
-    def __init__(self, request: web.Request, body: Body) -> None:
-        self._request = request
-        self._body = body
-        self._reader: MultipartReader | None = None
-        self._parts = 0
-
-    async def next_part(self) -> BodyPartReader | None:
-        """The next part, or None at the end; what was not read of the last one is skipped.
-
-        Raises:
-            MalformedRequestError: Broken, nested, or of more than `MAX_PARTS` parts.
-            EncodedBodyError: The part is compressed or otherwise encoded.
-        """
-        with _broken_is_malformed():
-            part = await self._open().next()
-            if part is None:
-                await self._read_to_the_end()
-                return None
-        self._parts += 1
-        if self._parts > MAX_PARTS:
-            raise MalformedRequestError(f"The form has more than {MAX_PARTS} parts.")
-        if isinstance(part, MultipartReader):
-            raise MalformedRequestError("A part of the form is itself multipart; send plain parts.")
-        _refuse_encoded(part)
-        return part
-
-    def _open(self) -> MultipartReader:
-        if self._reader is None:
-            if self._request.content_type != "multipart/form-data":
-                raise MalformedRequestError(
-                    "Of multipart bodies, only multipart/form-data is read."
-                )
-            self._reader = MultipartReader(
-                self._request.headers,
-                cast("StreamReader", self._body),
-                max_headers=MAX_HEADERS,
-                max_field_size=MAX_HEADER_BYTES,
-            )
-        return self._reader
-
-    async def _read_to_the_end(self) -> None:
-        """Pass over what stands behind the last part, so that the connection can go on."""
-        while await self._body.read_any():
-            pass
-
-
-async def next_chunk(part: BodyPartReader) -> bytes:
-    """The next bytes of the part; it is at its end when `part.at_eof()` says so.
+class _Found:
+    """What is found in a form as it arrives: a part's beginning, pieces of it, None for its end.
 
     Raises:
         MalformedRequestError: The form is broken.
     """
-    with _broken_is_malformed():
-        return await part.read_chunk(_CHUNK_BYTES)
+
+    def __init__(self, body: Body, boundary: str) -> None:
+        self._body = body
+        self._parser = PushMultipartParser(
+            boundary, max_header_size=MAX_HEADER_BYTES, max_header_count=MAX_HEADERS
+        )
+        self._ready: Iterator[MultipartSegment | bytes | None] = iter(())
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> MultipartSegment | bytes | None:
+        with _broken_is_malformed():
+            while True:
+                for found in self._ready:
+                    return found
+                # What stands behind the last part is read too, so that the connection can go on.
+                chunk = await self._body.read_any()
+                if not chunk:
+                    self._parser.close()
+                    raise StopAsyncIteration
+                self._ready = self._parser.parse(chunk)
 
 
-async def text(part: BodyPartReader) -> str:
-    """The value of a text field.
+class Part:
+    """A part of a form.
+
+    Attributes:
+        name: Of its field; empty where it says none.
+        file_name: As the client gave it, if it did.
+    """
+
+    def __init__(self, segment: MultipartSegment, found: _Found) -> None:
+        self.name: str = segment.name or ""
+        self.file_name = _file_name(segment)
+        self._found = found
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Its content, in pieces as they come; to be asked for once.
+
+        Raises:
+            MalformedRequestError: The form is broken.
+        """
+        async for found in self._found:
+            if not isinstance(found, bytes):
+                return
+            yield found
+
+    async def text(self) -> str:
+        """The value of a text field.
+
+        Raises:
+            MalformedRequestError: Not UTF-8, longer than `MAX_FIELD_BYTES`, or the form is broken.
+        """
+        value = bytearray()
+        async for chunk in self.chunks():
+            value += chunk
+            if len(value) > MAX_FIELD_BYTES:
+                raise MalformedRequestError(
+                    f"The field {self.name!r} is longer than the {MAX_FIELD_BYTES} bytes allowed."
+                )
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise MalformedRequestError(f"The field {self.name!r} is not UTF-8.") from None
+
+
+async def parts(request: web.Request, body: Body) -> AsyncIterator[Part]:
+    """The parts of a form as it arrives; what was not read of one is skipped before the next.
+
+    Args:
+        request: Whose body it is.
+        body: That body.
 
     Raises:
-        MalformedRequestError: Not UTF-8, or longer than `MAX_FIELD_BYTES`.
+        MalformedRequestError: No form, broken, nested, or of more than `MAX_PARTS` parts.
+        EncodedBodyError: A part is compressed or otherwise encoded.
     """
-    value = bytearray()
-    while not part.at_eof():
-        value += await next_chunk(part)
-        if len(value) > MAX_FIELD_BYTES:
-            raise MalformedRequestError(
-                f"The field {part.name!r} is longer than the {MAX_FIELD_BYTES} bytes allowed."
-            )
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise MalformedRequestError(f"The field {part.name!r} is not UTF-8.") from None
+    found = _Found(body, _boundary(request))
+    count = 0
+    async for segment in found:
+        if not isinstance(segment, MultipartSegment):
+            continue
+        count += 1
+        if count > MAX_PARTS:
+            raise MalformedRequestError(f"The form has more than {MAX_PARTS} parts.")
+        if (segment.content_type or "").startswith("multipart/"):
+            raise MalformedRequestError("A part of the form is itself multipart; send plain parts.")
+        _refuse_encoded(segment)
+        yield Part(segment, found)
 
 
-def _refuse_encoded(part: BodyPartReader) -> None:
+def _boundary(request: web.Request) -> str:
+    kind, options = parse_options_header(request.headers.get("Content-Type", ""))
+    if kind != "multipart/form-data":
+        raise MalformedRequestError("Of multipart bodies, only multipart/form-data is read.")
+    boundary: str = options.get("boundary", "")
+    if not 0 < len(boundary) <= _MAX_BOUNDARY_CHARS:
+        raise MalformedRequestError(
+            f"multipart/form-data needs a boundary of 1 to {_MAX_BOUNDARY_CHARS} characters."
+        )
+    return boundary
+
+
+def _file_name(segment: MultipartSegment) -> str | None:
+    disposition = segment.header("Content-Disposition", "")
+    if "filename*" in disposition:
+        # RFC 7578 forbids it; clients send it all the same where a name is not ASCII.
+        return content_disposition_filename(parse_content_disposition(disposition)[1])
+    name: str | None = segment.filename
+    return name
+
+
+def _refuse_encoded(segment: MultipartSegment) -> None:
     for field in ("Content-Encoding", "Content-Transfer-Encoding"):
-        encoding = part.headers.get(field, "").strip().lower()
+        encoding = segment.header(field, "").strip().lower()
         if encoding not in _PLAIN:
             raise EncodedBodyError(
                 f"A part of the form has {field}: {encoding[:40]}; send its bytes as they are."
@@ -116,16 +153,9 @@ def _refuse_encoded(part: BodyPartReader) -> None:
 
 @contextmanager
 def _broken_is_malformed() -> Iterator[None]:
-    """Say of what aiohttp's parser raises, whatever its type, that the form is broken."""
     try:
         yield
-    except (
-        ValueError,
-        RuntimeError,
-        AssertionError,
-        HttpProcessingError,
-        web.RequestPayloadError,
-    ) as error:
+    except (MultipartError, web.RequestPayloadError) as error:
         raise MalformedRequestError(
             "The multipart body is broken: it ends early or does not follow its boundary."
         ) from error

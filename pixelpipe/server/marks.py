@@ -3,25 +3,23 @@
 from base64 import b64encode
 from collections.abc import Mapping
 
-from aiohttp import BodyPartReader
-
 from pixelpipe.errors import MalformedRequestError
 from pixelpipe.recipes.marks import MAX_MARK_BYTES
 from pixelpipe.recipes.mistakes import Mistake, invalid_spec
-from pixelpipe.server.form import next_chunk
+from pixelpipe.server.form import Part
 
 MARK = "mark"
 
 
-async def read_mark(part: BodyPartReader) -> str:
+async def read_mark(part: Part) -> str:
     """The part's file as a data URL.
 
     Raises:
         MalformedRequestError: It is longer than `MAX_MARK_BYTES`, or the form is broken.
     """
     content = bytearray()
-    while not part.at_eof():
-        content += await next_chunk(part)
+    async for chunk in part.chunks():
+        content += chunk
         if len(content) > MAX_MARK_BYTES:
             raise MalformedRequestError(
                 f"The part {MARK!r} is longer than the {MAX_MARK_BYTES} bytes allowed."

@@ -14,7 +14,7 @@ from pixelpipe.jobs.submission import Sender
 from pixelpipe.outbound.fetch import SOURCE_URL
 from pixelpipe.server.body import Body, body_in_time
 from pixelpipe.server.context import RUNTIME
-from pixelpipe.server.form import Form, next_chunk, text
+from pixelpipe.server.form import Part, parts
 from pixelpipe.server.marks import MARK, read_mark
 from pixelpipe.server.names import source_name
 from pixelpipe.server.quota import wants_place
@@ -175,7 +175,7 @@ async def _read(request: web.Request, result: Received, fields: _Fields) -> None
     most_bytes = settings.max_upload_bytes + _FORM_EXTRA_BYTES
     async with body_in_time(request, most_bytes, settings.upload_timeout_s) as body:
         if _is_form(request):
-            await _read_form(Form(request, body), result, fields)
+            await _read_form(parts(request, body), result, fields)
         else:
             await _read_raw(body, result.upload)
 
@@ -185,20 +185,19 @@ async def _read_raw(body: Body, upload: Upload) -> None:
         await upload.write(chunk)
 
 
-async def _read_form(form: Form, result: Received, fields: _Fields) -> None:
+async def _read_form(form: AsyncIterator[Part], result: Received, fields: _Fields) -> None:
     """Take in the file, and the fields before and after it."""
     seen_file = False
-    while part := await form.next_part():
+    async for part in form:
         if part.name != "file":
-            name = part.name or ""
-            fields.check(name)  # before its text is read
-            as_file = name == MARK and part.filename is not None
-            fields.add(name, await (read_mark(part) if as_file else text(part)))
+            fields.check(part.name)  # before its text is read
+            as_file = part.name == MARK and part.file_name is not None
+            fields.add(part.name, await (read_mark(part) if as_file else part.text()))
             continue
         if seen_file:
             raise MalformedRequestError("The form has more than one file; send one a request.")
-        seen_file, result.file_name = True, part.filename
-        while not part.at_eof():
-            await result.upload.write(await next_chunk(part))
+        seen_file, result.file_name = True, part.file_name
+        async for chunk in part.chunks():
+            await result.upload.write(chunk)
     if not seen_file and SOURCE_URL not in fields.values:
         raise EmptyBodyError("The form has no file; the image goes into a part named 'file'.")

@@ -153,9 +153,9 @@ FORMS = {
     "a hundred thousand fields": ([FIELD * 1000] * 100, 400, "malformed-request"),
     "a hundred thousand files": ([FILE * 1000] * 100, 400, "malformed-request"),
     "a hundred thousand parts of no name": ([b"--cut\r\n\r\n\r\n" * 1000] * 100, 400, None),
-    "empty lines before the first part": ([b"\r\n" * 32_000] * 64, 400, "malformed-request"),
+    "empty lines before the first part": ([b"\r\n" * 32_000] * 64, 413, "upload-too-large"),
     "long lines before the first part": ([b"x" * 8000 + b"\r\n"] * 1000, 413, "upload-too-large"),
-    "one line without an end": ([b"x" * 65536] * 64, 400, "malformed-request"),
+    "one line without an end": ([b"x" * 65536] * 64, 413, "upload-too-large"),
     "many lines behind the last part": (
         [FILE, END, *[b"x" * 8000 + b"\r\n"] * 1000],
         413,
@@ -163,8 +163,8 @@ FORMS = {
     ),
     "one long line behind the last part": (
         [FILE, END, *[b"x" * 65536] * 64],
-        400,
-        "malformed-request",
+        413,
+        "upload-too-large",
     ),
     "a file over the limit": ([FILE[:-2], *[b"x" * 65536] * 64], 413, "upload-too-large"),
     "a field without an end": ([FIELD[:-2], *[b"x" * 65536] * 16], 400, "malformed-request"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pixelpipe.errors import EncodedBodyError, MalformedRequestError
 from pixelpipe.server.body import body_in_time
-from pixelpipe.server.form import Form, next_chunk
+from pixelpipe.server.form import parts
 
 HEADERS = {"Content-Type": "multipart/form-data; boundary=cut"}
 PIECES = st.sampled_from(
@@ -40,12 +40,9 @@ async def read(body: bytes) -> list[bytes]:
     request = make_mocked_request("POST", "/", HEADERS, payload=stream)
     contents = []
     async with body_in_time(request, len(body), 10.0) as reader:
-        form = Form(request, reader)
-        while part := await form.next_part():
-            content = b""
-            while not part.at_eof():
-                content += await next_chunk(part)
-            contents.append(content)
+        async for part in parts(request, reader):
+            content = [chunk async for chunk in part.chunks()]
+            contents.append(b"".join(content))
     assert stream.at_eof()
     return contents
 
