@@ -23,6 +23,10 @@ from pixelpipe.jobs.model import (
 )
 from pixelpipe.jobs.ports import Journal, Outbox
 from pixelpipe.jobs.records import Entry, Key, Outcome, Record, snapshot, snapshots
+from pixelpipe.scaleout.redis_journal import RedisJournal
+from pixelpipe.scaleout.redis_outbox import RedisOutbox
+from pixelpipe.scaleout.redis_server import RedisServer, open_redis
+from pixelpipe.scaleout.redis_writing import Store
 from pixelpipe.storage.database import Database
 from pixelpipe.storage.journal import SqliteJournal
 from pixelpipe.storage.memory import MemoryJournal, MemoryOutbox
@@ -144,6 +148,31 @@ async def opened(path: Path, shelf: Shelf | None = None) -> AsyncIterator[Stock]
         yield sqlite_stock(database, shelf)
     finally:
         await asyncio.to_thread(database.close)
+
+
+def redis_stock(server: RedisServer, shelf: Shelf | None = None, **options: Any) -> Stock:
+    """In Redis; the shelf answers as a store far away would, after others had their turn."""
+    shelf = shelf or Shelf()
+
+    async def present(blob: Blob) -> bool:
+        await asyncio.sleep(0)
+        return shelf.present(blob)
+
+    async def remove(sha256: str) -> None:
+        await asyncio.sleep(0)
+        shelf.remove(sha256)
+
+    journal = RedisJournal(server, Store(present, remove), **options)
+    return Stock(journal, RedisOutbox(server), shelf)
+
+
+@asynccontextmanager
+async def opened_in_redis(
+    url: str, prefix: str, shelf: Shelf | None = None, **options: Any
+) -> AsyncIterator[Stock]:
+    """In the Redis of this URL, under this prefix."""
+    async with open_redis(url, prefix) as server:
+        yield redis_stock(server, shelf, **options)
 
 
 def make_job(job_id: str, *names: str, **changes: Any) -> Job:

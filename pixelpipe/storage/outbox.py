@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pixelpipe.jobs.ports import Delivery
+from pixelpipe.jobs.texts import microseconds, moment_at
 from pixelpipe.storage.database import Database
-from pixelpipe.storage.rows import microseconds, moment_at
 
 _DUE = """
     SELECT id, url, body, attempts, due_us FROM deliveries

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from pixelpipe.jobs.records import MOST_POISONS, Poison
-from pixelpipe.storage.rows import microseconds, moment_at
+from pixelpipe.jobs.texts import microseconds, moment_at
 
 _INSERT = """
     INSERT INTO poisons (sha256, since_us, until_us) VALUES (?, ?, ?)

@@ -1,18 +1,14 @@
-"""Jobs as rows and back, and what follows from a record, for every journal alike."""
+"""Jobs as rows of the SQLite journal, and back."""
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from pydantic import TypeAdapter
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
+from pixelpipe.jobs.consequences import ended_at
 from pixelpipe.jobs.model import (
     Blob,
     Cache,
@@ -20,23 +16,26 @@ from pixelpipe.jobs.model import (
     EventType,
     Job,
     JobState,
-    Source,
     TaskState,
     Variant,
 )
-from pixelpipe.jobs.ports import Delivery
 from pixelpipe.jobs.records import Record
-from pixelpipe.recipes.facts import Facts
-from pixelpipe.recipes.task import Decode, Task
+from pixelpipe.jobs.texts import (
+    DECODE,
+    FACTS,
+    SOURCE,
+    TASK,
+    decode_text,
+    json_text,
+    marks_of,
+    microseconds,
+    moment_at,
+    source_text,
+    task_text,
+    with_mark,
+)
 
 Row = tuple[Any, ...]
-
-_1970 = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_SOURCE = TypeAdapter(Source)
-_DECODE = TypeAdapter(Decode)
-_TASK = TypeAdapter(Task)
-_FACTS = TypeAdapter(Facts)
 
 INSERT_JOB = """
     INSERT INTO jobs (
@@ -77,66 +76,6 @@ _TASKS = """
 _MARKS = "SELECT job, sha256, image FROM marks WHERE job IN (SELECT value FROM json_each(?))"
 
 
-def microseconds(moment: datetime) -> int:
-    """Since 1970; `moment` knows its time zone."""
-    return (moment - _1970) // _MICROSECOND
-
-
-def moment_at(since_us: int) -> datetime:
-    """The moment so many microseconds after 1970, in UTC."""
-    return _1970 + timedelta(microseconds=since_us)
-
-
-def json_text(value: object) -> str:
-    """`value` as JSON."""
-    return to_json(value).decode()
-
-
-def numbered(data: bytes, seq: int) -> bytes:
-    """`data`, a JSON object, with `seq` as its last member."""
-    members = data.rstrip().removesuffix(b"}").rstrip()
-    comma = b"" if members.endswith(b"{") else b","
-    return b'%b%b"seq":%d}' % (members, comma, seq)
-
-
-def ended_at(job: Job) -> datetime | None:
-    """When the job ended; None if it has not, or was taken up again since."""
-    if not job.ended:
-        return None
-    assert job.ended_at is not None, f"job {job.id} ended without a time"
-    return job.ended_at
-
-
-def references(record: Record) -> dict[str, Blob]:
-    """The blobs that the job refers to, as far as the record tells, by digest."""
-    blobs = {
-        variant.blob.sha256: variant.blob
-        for _, variant in record.variants
-        if variant.state is TaskState.COMPLETED and variant.blob
-    }
-    if record.new:
-        source = record.job.source
-        blobs[source.sha256] = Blob(source.sha256, source.size_bytes)
-    return blobs
-
-
-def message(job: Job, event: Event) -> Delivery | None:
-    """What the job's webhook has to be told of the event; None if nothing."""
-    if job.webhook is None or not event.terminal:
-        return None
-    ended = ended_at(job)
-    assert ended is not None, f"job {job.id} has not ended"
-    timestamp = ended.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    head = f'{{"type":"{event.type.value}","timestamp":"{timestamp}","data":'
-    return Delivery(
-        id=f"msg_{job.id}_{event.seq}",
-        url=job.webhook,
-        body=b"%b%b}" % (head.encode(), event.data),
-        attempts=0,
-        due_at=ended,
-    )
-
-
 def new_job_row(record: Record, owner: str) -> Row:
     """What INSERT_JOB wants."""
     job = record.job
@@ -147,8 +86,8 @@ def new_job_row(record: Record, owner: str) -> Row:
         job.priority,
         microseconds(job.created_at),
         job.webhook,
-        _SOURCE.dump_json(job.source).decode(),
-        _decode_text(job.decode),
+        source_text(job.source),
+        decode_text(job.decode),
         owner,
         job.epoch,
         int(record.event is not None),
@@ -163,16 +102,16 @@ def job_row(record: Record, seq: int, number: int) -> Row:
 
 def new_task_rows(record: Record, number: int) -> Iterable[Row]:
     """What INSERT_TASK wants, for each variant of the job of that number."""
-    digests = _marks(record)
+    digests = marks_of(record)
     for position, variant in record.variants:
-        task = _task_text(variant.task, digests)
+        task = task_text(variant.task, digests)
         state = _task_state(variant, record.job.tenant)
         yield (task, variant.reuse_key, *state, number, position)
 
 
 def new_mark_rows(record: Record, number: int) -> Iterable[Row]:
     """What INSERT_MARK wants, for each picture that lies on variants of the job of that number."""
-    return [(number, digest, image) for image, digest in _marks(record).items()]
+    return [(number, digest, image) for image, digest in marks_of(record).items()]
 
 
 def task_rows(variants: Mapping[int, Variant], tenant: str, number: int) -> Iterable[Row]:
@@ -234,8 +173,8 @@ def _job(row: Row, variants: list[Variant]) -> Job:
         tenant=tenant,
         client=client,
         created_at=moment_at(created_us),
-        source=_SOURCE.validate_json(source),
-        decode=_DECODE.validate_json(decode),
+        source=SOURCE.validate_json(source),
+        decode=DECODE.validate_json(decode),
         variants=variants,
         priority=priority,
         webhook=webhook,
@@ -251,43 +190,12 @@ def _job(row: Row, variants: list[Variant]) -> Job:
     )
 
 
-def _marks(record: Record) -> dict[str, str]:
-    """The digests of the pictures that lie on variants, by picture."""
-    marks = [variant.task.watermark for _, variant in record.variants]
-    images = dict.fromkeys(mark.image for mark in marks if mark)
-    return {image: hashlib.sha256(image.encode()).hexdigest() for image in images}
-
-
-def _task_text(task: Task, digests: Mapping[str, str]) -> str:
-    # Without pictures tasks are much the same from job to job.
-    marked = task.watermark is not None
-    return _whole_text(_with_mark(task, digests)) if marked else _known_text(task)
-
-
-def _whole_text(task: Task) -> str:
-    return _TASK.dump_json(task).decode()
-
-
-_known_text = lru_cache(maxsize=1024)(_whole_text)
-
-
-@lru_cache(maxsize=1024)
-def _decode_text(decode: Decode) -> str:
-    return _DECODE.dump_json(decode).decode()
-
-
-def _with_mark(task: Task, images: Mapping[str, str]) -> Task:
-    """The task with another in the place of its watermark's picture."""
-    mark = task.watermark
-    return replace(task, watermark=replace(mark, image=images[mark.image])) if mark else task
-
-
 def _variant(row: Row, marks: Mapping[str, str]) -> Variant:
     """The variant of a row; `marks` are its job's pictures by digest."""
     _, task, reuse_key, state, attempts, strikes, sha256, size_bytes, cache, *rest = row
     timings_ms, problem, facts = rest
     return Variant(
-        task=_with_mark(_TASK.validate_json(task), marks),
+        task=with_mark(TASK.validate_json(task), marks),
         reuse_key=reuse_key,
         state=TaskState(state),
         attempts=attempts,
@@ -301,7 +209,7 @@ def _variant(row: Row, marks: Mapping[str, str]) -> Variant:
 
 def blob_of(sha256: str, size_bytes: int, facts: str | None) -> Blob:
     """The blob of these columns of a task."""
-    return Blob(sha256, size_bytes, None if facts is None else _FACTS.validate_json(facts))
+    return Blob(sha256, size_bytes, None if facts is None else FACTS.validate_json(facts))
 
 
 def event_of(row: Row) -> Event:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from pixelpipe.jobs.consequences import message, numbered, references
 from pixelpipe.jobs.model import Blob, Event, Variant
 from pixelpipe.jobs.records import (
     BlobMissingError,
@@ -16,6 +17,7 @@ from pixelpipe.jobs.records import (
     Record,
     RefusedError,
 )
+from pixelpipe.jobs.texts import microseconds
 from pixelpipe.storage import poisons, rows
 
 _KEYED = """
@@ -105,7 +107,7 @@ class Steps:
 
     def _entered(self, record: Record) -> tuple[_Standing, dict[str, Blob]]:
         """Write the rows of a new job and of its tasks, to which events and blobs will refer."""
-        key, blobs = record.key, rows.references(record)
+        key, blobs = record.key, references(record)
         taken = key and keyed(self._connection, key.tenant, key.name)
         if taken:
             raise KeyTakenError(*taken)
@@ -128,7 +130,7 @@ class Steps:
         standing = self._standing(record)
         blobs = {
             sha256: blob
-            for sha256, blob in rows.references(record).items()
+            for sha256, blob in references(record).items()
             if not self._held(standing, sha256)
         }
         self._check(blobs)
@@ -162,7 +164,7 @@ class Steps:
     def _append(self, record: Record, standing: _Standing) -> Event:
         assert record.event
         self._last_event_id += 1
-        data = rows.numbered(record.data, standing.seq)
+        data = numbered(record.data, standing.seq)
         event = Event(
             self._last_event_id,
             record.event,
@@ -172,9 +174,9 @@ class Steps:
             record.job.tenant,
         )
         self._events.append((event.id, standing.number, event.seq, event.type.value, data))
-        delivery = rows.message(record.job, event)
+        delivery = message(record.job, event)
         if delivery:
-            due_us = rows.microseconds(delivery.due_at)
+            due_us = microseconds(delivery.due_at)
             self._deliveries.append((delivery.id, delivery.url, delivery.body, 0, due_us))
         return event
 

@@ -1,0 +1,134 @@
+"""The Lua by which jobs change hands and go, and blobs after them."""
+
+from pixelpipe.scaleout.redis_layout import Script
+
+_MAKES_ROOM = "allow-oom"
+
+TAKE_OVER = Script(
+    """
+local owner, living, jobs = text(), {}, {}
+for _ = 1, number() do living[text()] = true end
+for _, id in ipairs(call('ZRANGE', p .. 'open', 0, -1)) do
+  local job_key = p .. 'job:' .. id
+  if not living[call('HGET', job_key, 'owner')] then
+    call('HINCRBY', job_key, 'epoch', 1)
+    call('HSET', job_key, 'owner', owner)
+    jobs[#jobs + 1] = {id, call('HGETALL', job_key)}
+  end
+end
+return jobs
+"""
+)
+"""Make jobs that have not ended the caller's.
+
+Arguments: the new owner, how many owners keep theirs, and they. Gives the id and the fields of each
+job, the oldest first.
+"""
+
+CLAIM = Script(
+    """
+local job_key, epoch, owner, token = p .. 'job:' .. text(), text(), text(), text()
+local found, deleted, claim = unpack(call('HMGET', job_key, 'epoch', 'deleted', 'claim'))
+if claim == token then return 1 end
+if found ~= epoch or deleted then return 0 end
+call('HSET', job_key, 'epoch', whole(epoch + 1), 'owner', owner, 'claim', token)
+return 1
+"""
+)
+"""Make one job the caller's, if its epoch is the given one.
+
+Arguments: the job, its epoch, the new owner, and a token of this claim: sent again, it is answered
+the same. Gives 1 if it is the caller's.
+"""
+
+BURY = Script(
+    """
+local id, moment = text(), text()
+local job = fields_of(id)
+if not job.ended then return 0 end
+if not job.deleted then
+  withdraw(id, job)
+  call('HSET', p .. 'job:' .. id, 'deleted', moment)
+  call('ZREM', p .. 'ended', id)
+  call('ZADD', p .. 'deleted', moment, id)
+end
+return 1
+""",
+    _MAKES_ROOM,
+)
+"""Delete an ended job but remember it. Arguments: the job and the moment. Gives 1 if it is."""
+
+OVER = Script(
+    """
+return call('ZRANGEBYSCORE', p .. text(), '-inf', text(), 'LIMIT', text(), text())
+""",
+    "no-writes",
+)
+"""Some of those in `ended`, `deleted` or `unused`, the first first.
+
+Arguments: in which, before which moment as of ZRANGE, how many to pass over, and how many to give.
+"""
+
+REMOVE = Script(
+    """
+local limit_bytes, removed = number(), 0
+for _ = 1, number() do
+  local bytes = limit_bytes >= 0 and tonumber(call('GET', p .. 'referenced-bytes') or '0')
+  if bytes and bytes <= limit_bytes then return {removed, 1} end
+  local id = text()
+  local job = fields_of(id)
+  if job.ended then
+    remove(id, job)
+    removed = removed + 1
+  elseif not job.tenant then
+    for _, name in ipairs({'ended', 'deleted'}) do call('ZREM', p .. name, id) end
+  end
+end
+return {removed, 0}
+""",
+    _MAKES_ROOM,
+)
+"""Remove ended jobs until blobs fit.
+
+Arguments: the bytes that all blobs together may have, or -1 to remove all of them; how many jobs,
+and their ids. Gives how many were removed, and 1 if that was enough.
+"""
+
+MARK = Script(
+    """
+local sha, token = text(), text()
+local found = call('HGET', p .. 'blobs', sha)
+if found and found:match('^%d+') ~= '0' then return 0 end
+local mark = call('HGET', p .. 'removing', sha)
+local marked_by, since = (mark or ''):match('^(.*) (%d+)$')
+if mark and marked_by ~= token and now - tonumber(since) <= LEASE_US then return 0 end
+call('HSET', p .. 'removing', sha, token .. ' ' .. whole(now))
+return 1
+""",
+    _MAKES_ROOM,
+)
+"""Begin to remove a blob, if no job refers to it and nobody else removes it.
+
+Arguments: the blob's digest and a token of the sweep. Gives 1 if it may be removed: until UNMARK,
+or a lease later, no job comes to refer to it.
+"""
+
+UNMARK = Script(
+    """
+local sha, token, outcome = text(), text(), text()
+local mark = call('HGET', p .. 'removing', sha)
+if not mark or mark:match('^(.*) %d+$') ~= token then return end
+if outcome == 'kept' then return call('HDEL', p .. 'removing', sha) end
+note_removal(sha)
+if outcome == 'removed' then
+  call('ZREM', p .. 'unused', sha)
+  call('HDEL', p .. 'blobs', sha)
+end
+""",
+    _MAKES_ROOM,
+)
+"""End what MARK began.
+
+Arguments: the digest, the token, and `kept` if the blob was left alone, `removed`, or `unsure` if
+it may have been: then it is swept again.
+"""
