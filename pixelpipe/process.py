@@ -17,6 +17,7 @@ from pixelpipe.config import Settings
 from pixelpipe.errors import EmptyBodyError, MemoryFullError, PixelPipeError, QueueFullError
 from pixelpipe.formats.registry import FORMATS
 from pixelpipe.jobs.model import EventType, Job, TaskState, Variant
+from pixelpipe.jobs.ports import Stored
 from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.submission import Submission
@@ -96,7 +97,8 @@ async def _make_all(
     with temporary as data_dir, _progress() as progress:
         bar = progress.add_task("variants", total=len(outcomes) * _count(specs))
         # All work is waited for, so jobs still run at the end only when nobody wants them.
-        there = settings.model_copy(update={"data_dir": Path(data_dir), "drain_timeout_s": 0.0})
+        here = {"data_dir": Path(data_dir), "storage_url": None, "drain_timeout_s": 0.0}
+        there = settings.model_copy(update=here)
         async with open_runtime(there, durable=False) as runtime:
             batch = _Batch(runtime.service, specs, lambda made: progress.advance(bar, made))
             await asyncio.gather(*(batch.make(outcome) for outcome in outcomes))
@@ -193,7 +195,7 @@ class _Batch:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         for variant in job.variants:
             if variant.state is TaskState.COMPLETED:
-                source = await self._service.variant_file(job, variant)
+                source = await self._service.stored(job, variant)
                 name = variant.stem + FORMATS[variant.format].extension
                 await asyncio.to_thread(_copy, source, folder / name)
 
@@ -203,11 +205,12 @@ def _count(specs: tuple[Spec, ...]) -> int:
     return sum(1 for _ in expanded(specs))
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file; whoever looks finds the old one or the new, never a half."""
+def _copy(source: Stored, target: Path) -> None:
+    """Write it to a file; whoever looks finds the old one or the new, never a half."""
     unfinished = target.with_name(f".{target.name}.part")
     try:
-        shutil.copyfile(source, unfinished)
+        with source.open() as read, unfinished.open("wb") as written:
+            shutil.copyfileobj(read, written)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -30,6 +30,10 @@ _REMEMBERED = 1024  # the same few come with every request
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII | re.IGNORECASE)
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:@/?#\s]+))(?::([0-9]{0,5}))?")
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]+)", re.ASCII | re.IGNORECASE)
+_OBJECTS = frozenset({"s3", "gs", "az"})
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}", re.ASCII)
+# No part of it is `.` or `..`, and nothing needs an escape.
+_BELOW = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~@+=-]+)*/?", re.ASCII)
 _PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 
 
@@ -50,6 +54,21 @@ class Authority:
         host = f"[{self.host}]" if ":" in self.host else self.host
         default = self.port is None or self.port == _DEFAULT_PORTS.get(scheme)
         return f"{scheme}://{host}" if default else f"{scheme}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class StorageUrl:
+    """Where blobs are kept.
+
+    Attributes:
+        scheme: `file`, `s3`, `gs` or `az`.
+        bucket: Or container; empty for a folder.
+        path: Within it, or the folder, without the first slash and the last.
+    """
+
+    scheme: str
+    bucket: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +221,25 @@ def read_path(text: str) -> str:
     if path and not _PATH.fullmatch(path):
         raise ValueError(f"must be a path such as /images, not {_shown(text)}")
     return path
+
+
+def read_storage_url(text: str) -> StorageUrl:
+    """Where blobs are kept: `file:///folder`, or `s3`, `gs` or `az`, a bucket and a path.
+
+    Raises:
+        ValueError: It is none, or has more in it, such as a key, which belongs elsewhere.
+    """
+    scheme, _, rest = text.partition("://")
+    host, slash, path = rest.partition("/")
+    named = scheme in _OBJECTS and _BUCKET.fullmatch(host)
+    if not (named or (scheme == "file" and not host and path)) or not _BELOW.fullmatch(
+        slash + path
+    ):
+        raise ValueError(
+            "must be a URL such as file:///srv/pixelpipe, s3://bucket/prefix, gs://bucket/prefix "
+            "or az://container/prefix, without keys and options"
+        )
+    return StorageUrl(scheme, host, path.rstrip("/"))
 
 
 def _parts(text: str) -> Iterator[str]:

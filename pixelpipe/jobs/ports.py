@@ -1,11 +1,11 @@
 """What jobs need of storage, and what each side may rely on."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from pixelpipe.jobs.model import Blob, Event, Job, JobState
 from pixelpipe.jobs.records import Entry, Outcome, Poison
@@ -14,12 +14,53 @@ from pixelpipe.jobs.records import Entry, Outcome, Poison
 # perhaps in another thread: what comes into use while others are removed is not removed.
 Keep = Callable[[str], bool]
 
+PIECE_BYTES = 512 * 1024
+LINK_S = 60
+
 
 class Digest(Enum):
     """How sure a digest is that comes with the bytes."""
 
     UNCHECKED = "it is reckoned again before anything is stored"
     KNOWN = "whoever stores them has reckoned it of the very same bytes"
+
+
+class Stored(Protocol):
+    """The bytes of a blob, for whoever sends or copies them."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file that holds them, which the kernel can send; None where there is none."""
+
+    def open(self) -> BinaryIO:
+        """A file to read them from, in a thread: it blocks.
+
+        Raises:
+            OSError: They cannot be read; so do its own methods.
+        """
+
+    def pieces(self, wanted: range) -> AsyncGenerator[bytes, None]:
+        """The bytes `wanted`, in order, in pieces of at most PIECE_BYTES.
+
+        No more than a few pieces are in memory, however slowly they are taken.
+
+        Raises:
+            StorageFailedError: They cannot be read, or are not what was stored.
+        """
+
+    async def link(self, headers: Mapping[str, str]) -> str | None:
+        """A URL that anybody can GET them from, for LINK_S, straight from where they are stored.
+
+        Args:
+            headers: What that answer has to say of them: its Content-Type and its
+                Content-Disposition.
+
+        Returns:
+            It, or None where there is none whose answer says so.
+
+        Raises:
+            StorageFailedError: The store could not be asked.
+        """
 
 
 class BlobStore(Protocol):
@@ -55,17 +96,59 @@ class BlobStore(Protocol):
             StorageFailedError: The blob is missing, of another length, or damaged.
         """
 
-    async def intact(self, blob: Blob) -> bool:
-        """Whether the blob is there and its bytes are those of its digest.
-
-        A damaged one is removed, so that it can be put again.
+    async def size_bytes(self, sha256: str) -> int | None:
+        """How long a blob is; None where there is none of that digest.
 
         Raises:
             StorageFailedError: That could not be found out.
         """
 
-    def path(self, sha256: str) -> Path:
-        """The file that holds the blob."""
+    async def intact(self, blob: Blob) -> bool:
+        """Whether the blob is there and its bytes are those of its digest.
+
+        A damaged one can be put again: it is not taken for the one that it was.
+
+        Raises:
+            StorageFailedError: That could not be found out.
+        """
+
+    def stored(self, blob: Blob) -> Stored:
+        """The bytes of a blob that is there."""
+
+
+class SweptBlobs(BlobStore, Protocol):
+    """A store that a journal removes from; it asks, and tells, in its own thread."""
+
+    def holds(self, blob: Blob) -> bool:
+        """Whether the blob is sure to be there until a reference to it is recorded.
+
+        Where it is not, it is put again.
+
+        Raises:
+            StorageFailedError: That could not be found out.
+        """
+
+    def remove(self, sha256: str) -> None:
+        """Remove the blob, if it is there, now or soon: nothing refers to it.
+
+        Raises:
+            StorageFailedError: It may still be there.
+        """
+
+
+class RemoteBlobs(SweptBlobs, Protocol):
+    """A store somewhere else: it may be away, and what is removed goes later."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it cannot be used at this moment, in short; None where it can."""
+
+    def suspects(self, *, everything: bool) -> AsyncGenerator[Collection[str], None]:
+        """Digests of what is in the store although perhaps no job refers to it, for ever.
+
+        Args:
+            everything: Whether to begin with all that is there.
+        """
 
 
 class Space(Protocol):
@@ -124,8 +207,20 @@ class Journal(Protocol):
             StorageFailedError: None of them was recorded.
         """
 
-    async def take_over(self) -> Sequence[Job]:
-        """All jobs that have not ended, oldest first, now the caller's: their epoch has risen."""
+    async def take_over(self, living: Collection[str] = ()) -> Sequence[Job]:
+        """All jobs that have not ended, oldest first, now the caller's: their epoch has risen.
+
+        Args:
+            living: Owners whose jobs are left to them.
+        """
+
+    async def claim(self, job_id: str, epoch: int) -> bool:
+        """Make the job the caller's: its epoch rises by one.
+
+        Returns:
+            Whether it does; not if its epoch is another than `epoch`, or it is not there or was
+            deleted.
+        """
 
     async def get(self, job_id: str) -> Job | None:
         """The job, also one that was deleted but is still remembered; or None."""

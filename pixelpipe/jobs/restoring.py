@@ -2,7 +2,6 @@
 
 import asyncio
 from functools import partial
-from pathlib import Path
 
 import structlog
 
@@ -12,7 +11,7 @@ from pixelpipe.errors import JobGoneError, PixelPipeError, ShuttingDownError, St
 from pixelpipe.jobs.model import Blob, Job, TaskState, Variant
 from pixelpipe.jobs.patience import put_patiently, read_patiently
 from pixelpipe.jobs.poison import PoisonList
-from pixelpipe.jobs.ports import BlobStore, Digest
+from pixelpipe.jobs.ports import BlobStore, Digest, Stored
 from pixelpipe.jobs.records import LostJobError, RefusedError
 from pixelpipe.jobs.runner import Runner
 from pixelpipe.jobs.stores import Stores
@@ -67,8 +66,8 @@ class Restorer:
         """What runs."""
         return set(self._works.values())
 
-    async def intact(self, job: Job, variant: Variant) -> Path:
-        """The file with a completed variant's bytes, made again if it is not what it was.
+    async def intact(self, job: Job, variant: Variant) -> Stored:
+        """A completed variant's bytes, made again if it is not what it was.
 
         Its blob is another one then if the codec is another one.
 
@@ -80,7 +79,7 @@ class Restorer:
         assert variant.blob is not None
         if not await self._stores.blobs.intact(variant.blob):
             variant.blob = await self._restored(job, variant)
-        return self._stores.blobs.path(variant.blob.sha256)
+        return self._stores.blobs.stored(variant.blob)
 
     async def _restored(self, job: Job, variant: Variant) -> Blob:
         """Everybody who finds the variant damaged waits for the same work."""

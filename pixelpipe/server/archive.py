@@ -62,12 +62,12 @@ async def _entries(service: JobService, job: Job, root: str) -> list[Entry]:
     files: list[Entry] = []
     names: dict[str, str] = {}
     for variant in _made(job):
-        path = await service.variant_file(job, variant)
+        stored = await service.stored(job, variant)
         assert variant.blob is not None
         extension = FORMATS[variant.format].extension
         name = archive_entry_name(job.source.name, variant.stem, extension)
         names[variant.task.name] = name
-        files.append(Entry(name, path, variant.blob.size_bytes))
+        files.append(Entry(name, stored, variant.blob.size_bytes))
     document = ManifestView(job=job_view(job), files=names).model_dump_json(indent=2)
     manifest = place_links(document.encode(), root)
     return [Entry(MANIFEST, manifest, len(manifest)), *files]

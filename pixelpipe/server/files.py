@@ -9,7 +9,7 @@ from pixelpipe.jobs.model import Job, TaskState, Variant
 from pixelpipe.jobs.views import SourceView, job_url, job_view, variant_url
 from pixelpipe.recipes.quadrants import quadrants
 from pixelpipe.server.answers import answer
-from pixelpipe.server.blobs import send_file
+from pixelpipe.server.blobs import send_stored
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.preferences import MAX_WAIT_S, accept_of, prefers
 from pixelpipe.server.problems import problem_response
@@ -106,12 +106,11 @@ async def _send_picture(
     headers = {**variant_headers(job, made, download=False), **location}
     headers["Cache-Control"] = "no-store"  # it answers a POST; its own address may be cached
     with service.reading(job):
-        path = await service.variant_file(job, made)
+        stored = await service.stored(job, made)
         assert made.blob is not None
         whole = range(made.blob.size_bytes)
-        return await send_file(
-            request, path, whole, web.StreamResponse(status=201, headers=headers)
-        )
+        response = web.StreamResponse(status=201, headers=headers)
+        return await send_stored(request, stored, whole, response)
 
 
 def _file_view(job: Job, made: Variant) -> FileView:

@@ -33,14 +33,14 @@ async def variant(request: web.Request) -> web.StreamResponse:
     if found.state is not TaskState.COMPLETED:
         return _not_there(found)
     with service.reading(job):
-        path = await service.variant_file(job, found)
+        stored = await service.stored(job, found)
         assert found.blob is not None
         # Not before: one that had to be made again may be of another format.
         headers = variant_headers(job, found, download=request.query.get("download") == "1")
         if found.task.name != name:
             headers["Vary"] = "Accept"
             headers["Content-Location"] = found.task.name
-        return await send_blob(request, path, found.blob, headers)
+        return await send_blob(request, stored, found.blob, headers)
 
 
 def _negotiated(request: web.Request, formats: list[Variant]) -> Variant | None:

@@ -13,7 +13,6 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
 
@@ -26,6 +25,8 @@ from stream_zip import (
     ZipIntegrityError,
     stream_zip,
 )
+
+from pixelpipe.jobs.ports import Stored
 
 CHUNK_BYTES = 256 * 1024
 
@@ -44,19 +45,17 @@ class Entry:
 
     Attributes:
         name: What it is called there; unique in the archive.
-        content: Its bytes, or the file that holds them.
+        content: Its bytes, or where they are stored.
         size_bytes: How many there are.
     """
 
     name: str
-    content: Path | bytes
+    content: Stored | bytes
     size_bytes: int
 
     def open(self) -> BinaryIO:
         """A reader of the bytes."""
-        if isinstance(self.content, Path):
-            return self.content.open("rb")
-        return io.BytesIO(self.content)
+        return io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open()
 
 
 async def chunks(entries: Sequence[Entry], modified: datetime) -> AsyncGenerator[bytes, None]:

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from io import FileIO
 from pathlib import Path
 from typing import Protocol, TypeVar, TypeVarTuple
 
@@ -22,13 +21,14 @@ from pixelpipe.jobs.ports import Digest
 from pixelpipe.storage.folder import usable
 from pixelpipe.storage.puts import Put, fail_all, portions, tell_all
 from pixelpipe.storage.space import FULL, is_full
+from pixelpipe.storage.stored import StoredFile
 from pixelpipe.storage.syncing import sync_file, sync_folder, sync_of_all
 from pixelpipe.storage.threads import Outcome, Threads
 from pixelpipe.storage.verified import State, Verified
+from pixelpipe.storage.writing import check_digest, write_file
 
 _THREADS = 4
 _MOST_VERIFIED = 100_000
-_PIECE_BYTES = 1024 * 1024
 _DIGEST = re.compile("[0-9a-f]{64}")
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
@@ -47,22 +47,25 @@ class Room(Protocol):
 
 
 class FileBlobs:
-    """`jobs.ports.BlobStore` in a folder.
+    """`jobs.ports.SweptBlobs` in a folder.
 
     The methods that are not coroutines block; `holds` and `remove` are for the journal's thread.
 
     Args:
         root: The folder; made if it is not there. What an interrupted write left in it is swept.
         room: Is told when there is none. Nothing is written while there is none.
+        writer: Which of several processes writes here; each sweeps what it has left itself. None
+            where there is one, which sweeps all.
 
     Raises:
         FolderError: The folder cannot be made or swept.
     """
 
-    def __init__(self, root: Path, room: Room) -> None:
+    def __init__(self, root: Path, room: Room, writer: int | None = None) -> None:
         self._root = root
         self._room = room
         self._unfinished = root / "unfinished"
+        self._mark = "" if writer is None else f"{writer}-"
         self._verified = Verified(_MOST_VERIFIED)
         self._settled = Verified(_MOST_VERIFIED)  # Those whose names are on the disk for good.
         self._names = threading.Lock()
@@ -70,7 +73,9 @@ class FileBlobs:
         with usable(f"the folder {root}"):
             self._unfinished.mkdir(parents=True, exist_ok=True)
             for leftover in self._unfinished.iterdir():
-                leftover.unlink()
+                if leftover.name.startswith(self._mark):
+                    leftover.unlink()
+            self._synced = {each.name for each in root.iterdir()}  # right after this
             for folder in (root.parent, root):  # Whoever made folders may have died before that.
                 sync_folder(folder)
         self._threads = Threads(_THREADS, "blobs")
@@ -93,12 +98,25 @@ class FileBlobs:
         """Fill `target`; see the port."""
         await self._in_thread(self._read, sha256, target)
 
+    async def size_bytes(self, sha256: str) -> int | None:
+        """How long a blob is; see the port."""
+        return await self._in_thread(self._size_bytes, sha256)
+
     async def intact(self, blob: Blob) -> bool:
         """Whether the blob can be relied on; see the port.
 
         The digest is not reckoned again for a file that has not changed since it last was.
         """
         return await self._in_thread(self._check, blob)
+
+    def stored(self, blob: Blob) -> StoredFile:
+        """The file of a blob that is there; see the port."""
+        return StoredFile(self.path(blob.sha256))
+
+    @property
+    def root(self) -> Path:
+        """The folder."""
+        return self._root
 
     def path(self, sha256: str) -> Path:
         """The file that holds the blob."""
@@ -205,7 +223,7 @@ class FileBlobs:
         if state is not None:
             if put.digest is not Digest.KNOWN:
                 # The file may be another's: to name its digest is not enough to be given it.
-                _check_digest(hashlib.sha256(put.content).hexdigest(), put.sha256)
+                check_digest(hashlib.sha256(put.content).hexdigest(), put.sha256)
             if not self._settled.has(put.sha256, state):
                 sync_file(final)  # Whoever has just put it there may not be that far.
                 self._settle(final, state)
@@ -223,10 +241,10 @@ class FileBlobs:
         After a crash there may then be another file of that name. Its bytes are looked at before
         anybody relies on them.
         """
-        aside = self._unfinished / secrets.token_hex(8)
+        aside = self._unfinished / (self._mark + secrets.token_hex(8))
         try:
             self._require_room()
-            _write_file(aside, put, sync=sync)
+            write_file(aside, put, sync=sync)
             self._require_room()  # What came to be free meanwhile is not for us.
             self._make_folder(final.parent)
             # Under the lock nobody who found a damaged file of that name removes this one for it.
@@ -253,9 +271,11 @@ class FileBlobs:
 
     def _make_folder(self, folder: Path) -> None:
         with self._folders:  # Who finds the folder there may rely on its having been synced.
-            if not folder.exists():
-                folder.mkdir()
+            # Another process may have made it, and not come so far as to sync it.
+            if folder.name not in self._synced or not folder.exists():
+                folder.mkdir(exist_ok=True)
                 sync_folder(folder.parent)
+                self._synced.add(folder.name)
 
     def _found(self, blob: Blob) -> State | None:
         """The state of the blob's file, if it is there and sound."""
@@ -270,6 +290,12 @@ class FileBlobs:
         if not sound:
             _log.warning("a damaged blob is replaced", blob=blob.sha256)
         return state if sound else None
+
+    def _size_bytes(self, sha256: str) -> int | None:
+        try:
+            return self.path(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
 
     def _check(self, blob: Blob) -> bool:
         while True:
@@ -344,38 +370,6 @@ def _is_blob(file: os.DirEntry[str], folder: str) -> bool:
         and file.name.startswith(folder)
         and file.is_file(follow_symlinks=False)
     )
-
-
-def _check_digest(found: str, sha256: str) -> None:
-    if found != sha256:
-        raise WrongDigestError(f"bytes that are not those of {sha256}")
-
-
-def _write_file(path: Path, put: Put, *, sync: bool) -> None:
-    """Write a new file."""
-    with path.open("xb", buffering=0) as file:
-        if put.digest is Digest.UNCHECKED:
-            _check_digest(_write_hashed(file, put.content), put.sha256)
-        else:
-            _write_all(file, put.content)
-        if sync:
-            os.fdatasync(file.fileno())
-
-
-def _write_hashed(file: FileIO, content: memoryview) -> str:
-    """The digest of what was written: who handed it over may change it while it is read."""
-    digest = hashlib.sha256()
-    for start in range(0, len(content), _PIECE_BYTES):
-        piece = bytes(content[start : start + _PIECE_BYTES])
-        digest.update(piece)
-        _write_all(file, memoryview(piece))
-    return digest.hexdigest()
-
-
-def _write_all(file: FileIO, content: memoryview) -> None:
-    written = 0
-    while written < len(content):
-        written += file.write(content[written:])
 
 
 def _outcome(written: State | Exception | None) -> bool | Exception:

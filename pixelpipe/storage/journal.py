@@ -11,11 +11,20 @@ from pixelpipe.jobs.batches import batch_of
 from pixelpipe.jobs.model import Blob, Event, Job, JobState
 from pixelpipe.jobs.ports import Keep, Listing
 from pixelpipe.jobs.records import Entry, Outcome, Poison
+from pixelpipe.jobs.texts import json_text, microseconds
 from pixelpipe.storage import poisons, removal, rows, steps
 from pixelpipe.storage.database import Database
 
-_TAKE_OVER = "UPDATE jobs SET epoch = epoch + 1, owner = ? WHERE ended_us IS NULL"
-_OPEN = "SELECT number FROM jobs WHERE ended_us IS NULL ORDER BY created_us, number"
+_TAKE_OVER = """
+    UPDATE jobs SET epoch = epoch + 1, owner = ?
+    WHERE ended_us IS NULL AND owner NOT IN (SELECT value FROM json_each(?))
+"""
+_OPEN = """
+    SELECT number FROM jobs WHERE ended_us IS NULL AND owner = ? ORDER BY created_us, number
+"""
+_CLAIM = """
+    UPDATE jobs SET epoch = epoch + 1, owner = ? WHERE id = ? AND epoch = ? AND deleted_us IS NULL
+"""
 _LISTED = """
     SELECT created_us, id, number FROM jobs
     WHERE tenant = ? AND deleted_us IS NULL AND created_us > ? AND (created_us, id) < (?, ?)
@@ -73,6 +82,7 @@ class SqliteJournal:
         database: Where.
         present: Whether a blob is in the store; called in a thread, within a transaction.
         remove: Removes a blob from the store, if it is there; likewise.
+        owner: Whose jobs are made or taken over here; by default nobody's who was here before.
     """
 
     def __init__(
@@ -81,19 +91,24 @@ class SqliteJournal:
         *,
         present: Callable[[Blob], bool],
         remove: Callable[[str], None],
+        owner: str | None = None,
     ) -> None:
         self._database = database
         self._present = present
         self._remove = remove
-        self._owner = secrets.token_urlsafe(16)
+        self._owner = owner or secrets.token_urlsafe(16)
 
     async def write(self, records: Sequence[Entry]) -> Sequence[Outcome]:
         """Record steps; see the port."""
         return await self._database.write(self._write, records)
 
-    async def take_over(self) -> Sequence[Job]:
-        """All jobs that have not ended; see the port."""
-        return await self._database.write(_take_over, self._owner)
+    async def take_over(self, living: Collection[str] = ()) -> Sequence[Job]:
+        """Jobs that have not ended; see the port."""
+        return await self._database.write(_take_over, self._owner, living)
+
+    async def claim(self, job_id: str, epoch: int) -> bool:
+        """Make the job the caller's; see the port."""
+        return await self._database.write(_claim, self._owner, job_id, epoch)
 
     async def get(self, job_id: str) -> Job | None:
         """The job; see the port."""
@@ -137,11 +152,11 @@ class SqliteJournal:
 
     async def bury(self, job_id: str, now: datetime) -> bool:
         """Delete an ended job; see the port."""
-        return await self._database.write(_bury, job_id, rows.microseconds(now))
+        return await self._database.write(_bury, job_id, microseconds(now))
 
     async def expire(self, *, ended_before: datetime, deleted_before: datetime, keep: Keep) -> int:
         """Remove jobs that are over for long; see the port."""
-        ended_us, deleted_us = rows.microseconds(ended_before), rows.microseconds(deleted_before)
+        ended_us, deleted_us = microseconds(ended_before), microseconds(deleted_before)
         begin = removal.BEGINNING
         ended = await self._in_portions(removal.expire_jobs, begin, ended_us, keep)
         deleted = await self._in_portions(removal.expire_graves, begin, deleted_us, keep)
@@ -184,9 +199,16 @@ class SqliteJournal:
         return steps.Steps(connection, self._owner, self._present).write(records)
 
 
-def _take_over(connection: sqlite3.Connection, owner: str) -> Sequence[Job]:
-    connection.execute(_TAKE_OVER, (owner,))
-    return rows.read_jobs(connection, [number for (number,) in connection.execute(_OPEN)])
+def _take_over(
+    connection: sqlite3.Connection, owner: str, living: Collection[str]
+) -> Sequence[Job]:
+    connection.execute(_TAKE_OVER, (owner, json_text([*living])))
+    numbers = [number for (number,) in connection.execute(_OPEN, (owner,))]
+    return rows.read_jobs(connection, numbers)
+
+
+def _claim(connection: sqlite3.Connection, owner: str, job_id: str, epoch: int) -> bool:
+    return connection.execute(_CLAIM, (owner, job_id, epoch)).rowcount == 1
 
 
 def _get(connection: sqlite3.Connection, job_id: str) -> Job | None:
@@ -196,12 +218,12 @@ def _get(connection: sqlite3.Connection, job_id: str) -> Job | None:
 
 def _listed(connection: sqlite3.Connection, listing: Listing) -> Sequence[Job]:
     after, before = listing.created_after, listing.created_before
-    after_us = _NEVER_US if after is None else rows.microseconds(after)
+    after_us = _NEVER_US if after is None else microseconds(after)
     # No id comes before the empty one, so this is "created before".
-    bounds = [(_EVER_US, "")] if before is None else [(rows.microseconds(before), "")]
+    bounds = [(_EVER_US, "")] if before is None else [(microseconds(before), "")]
     if listing.behind is not None:
         created_at, job_id = listing.behind
-        bounds.append((rows.microseconds(created_at), job_id))
+        bounds.append((microseconds(created_at), job_id))
     place = (after_us, *min(bounds), listing.limit)
     # Tenant by tenant and state by state, so that each is read from an index, and no more of it
     # than wanted.
@@ -245,7 +267,7 @@ def _events(
     if job_ids is None:
         found = connection.execute(_EVENTS, (after, limit))
     else:
-        found = connection.execute(_EVENTS_OF, (rows.json_text(list(job_ids)), after, limit))
+        found = connection.execute(_EVENTS_OF, (json_text(list(job_ids)), after, limit))
     # A statement that is left half read would keep its moment, and the log behind it.
     with closing(found):
         return batch_of(map(rows.event_of, found), limit, limit_bytes)

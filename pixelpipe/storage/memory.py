@@ -11,6 +11,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from pixelpipe.jobs.batches import batch_of
+from pixelpipe.jobs.consequences import ended_at, message, numbered, references
 from pixelpipe.jobs.model import Blob, Event, Job, TaskState, Variant
 from pixelpipe.jobs.ports import Delivery, Keep, Listing
 from pixelpipe.jobs.records import (
@@ -25,7 +26,6 @@ from pixelpipe.jobs.records import (
     Record,
     RefusedError,
 )
-from pixelpipe.storage.rows import ended_at, message, numbered, references
 
 _by_id = attrgetter("id")
 
@@ -71,12 +71,21 @@ class MemoryJournal:
         """Record steps; see the port."""
         return [self._outcome(record) for record in records]
 
-    async def take_over(self) -> Sequence[Job]:
-        """All jobs that have not ended; see the port."""
+    async def take_over(self, living: Collection[str] = ()) -> Sequence[Job]:
+        """All jobs that have not ended; see the port. There are no other owners here."""
+        del living
         left = [kept.job for kept in self._kept.values() if not kept.job.ended]
         for job in left:
             job.epoch += 1
         return [_copy(job) for job in sorted(left, key=attrgetter("created_at"))]
+
+    async def claim(self, job_id: str, epoch: int) -> bool:
+        """Make the job the caller's; see the port."""
+        kept = self._kept.get(job_id)
+        if kept is None or kept.job.deleted_at or kept.job.epoch != epoch:
+            return False
+        kept.job.epoch += 1
+        return True
 
     async def get(self, job_id: str) -> Job | None:
         """The job; see the port."""

@@ -161,10 +161,10 @@ async def opened_stores(folder: Path) -> AsyncIterator[Stores]:
     async with open_storage(inner, _RESERVE_BYTES, durable=True) as storage:
         # A server that has worked for a while has made all its folders.
         for number in range(256):
-            storage.blobs.path(f"{number:02x}").parent.mkdir()
+            storage.files.path(f"{number:02x}").parent.mkdir()
         feed = Feed(storage.journal, lambda _: True)
         recorder = Recorder(storage.journal, feed, lambda _: None)
-        yield Stores(storage.blobs, recorder)
+        yield Stores(storage.files, recorder)
         await recorder.close()
 
 

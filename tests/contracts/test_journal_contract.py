@@ -395,6 +395,23 @@ async def test_a_job_that_is_tried_again_has_not_ended(stock: Stock) -> None:
     assert (await stock.get("a")).ended_at == at(3)
 
 
+async def test_a_claim_raises_the_epoch_and_one_of_two_gets_it(stock: Stock) -> None:
+    old = await stock.enter(make_job("a"))
+    claims = await asyncio.gather(*(stock.journal.claim("a", 0) for _ in range(2)))
+    assert sorted(claims) == [False, True]
+    assert await stock.get("a") == replace(old, epoch=1)
+    (outcome,) = await stock.write(step(old))
+    assert isinstance(outcome, LostJobError)
+
+
+async def test_an_ended_job_can_be_claimed_but_no_deleted_one(stock: Stock) -> None:
+    await stock.finished(make_job("a"), SMALL)
+    assert await stock.journal.claim("a", 0)
+    assert not await stock.journal.claim("b", 0)
+    await stock.journal.bury("a", at(9))
+    assert not await stock.journal.claim("a", 1)
+
+
 # Sources that are refused
 
 
@@ -427,8 +444,8 @@ async def test_forgets_sources_whose_time_is_over_when_another_is_refused(stock:
 async def test_of_too_many_refused_sources_the_newest_are_kept(
     stock: Stock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for place in ("memory", "poisons"):
-        monkeypatch.setattr(f"pixelpipe.storage.{place}.MOST_POISONS", 2)
+    for place in ("storage.memory", "storage.poisons", "scaleout.redis_writing"):
+        monkeypatch.setattr(f"pixelpipe.{place}.MOST_POISONS", 2)
     await stock.write(*(_poison(name, second) for second, name in enumerate("abcd")))
     assert await stock.journal.poisons() == [_poison("c", 2), _poison("d", 3)]
 
