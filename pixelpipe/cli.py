@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - `--help` and `--version` stay quick, `process` does without aiohttp
 
 import asyncio
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -13,7 +14,10 @@ from pixelpipe import __version__, cli_config, cli_keys
 from pixelpipe.cli_ends import BAD_USE, FAILED, INTERRUPTED, end, settings_of
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from pixelpipe.config import Settings
+    from pixelpipe.neighbours import Place
     from pixelpipe.recipes.presets import Presets
     from pixelpipe.recipes.spec import Spec
 
@@ -54,31 +58,81 @@ def _program(
 
 
 @app.command()
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes any free one.")] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder for the journal and the blobs.", metavar="DIR")
     ] = None,
     workers: Workers = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Server processes on the port; each has a part of the rest.")
+    ] = None,
     presets: PresetsFile = None,
 ) -> None:
     """Serve the API and the page until SIGINT or SIGTERM."""
     settings = settings_of(
-        host=host, port=port, data_dir=data, workers=workers, presets_file=presets
+        host=host,
+        port=port,
+        data_dir=data,
+        workers=workers,
+        processes=processes,
+        presets_file=presets,
     )
+    if settings.processes > 1:
+        _supervise(settings)
+        return
     from pixelpipe.logs import configure_logs
-    from pixelpipe.server.run import ListenError
     from pixelpipe.server.run import serve as run
-    from pixelpipe.server.wire.descriptors import DescriptorLimitError
 
     configure_logs(settings.log_level)
+    _serve(run(settings))
+
+
+def _serve(work: Coroutine[Any, Any, None]) -> None:
+    from pixelpipe.server.run import ListenError
+    from pixelpipe.server.wire.descriptors import DescriptorLimitError
+
     try:
-        _run(run(settings))
+        _run(work)
     except DescriptorLimitError as error:
         end(BAD_USE, str(error))
     except ListenError as error:
         end(FAILED, str(error))
+
+
+def _supervise(settings: "Settings") -> None:
+    from pixelpipe.logs import configure_logs
+    from pixelpipe.supervisor import ProcessEndedError, SharesError, supervise
+
+    configure_logs(settings.log_level)
+    try:
+        _serve(supervise(settings, _serve_one))
+    except SharesError as error:
+        end(BAD_USE, str(error))
+    except ProcessEndedError as error:
+        raise typer.Exit(error.code) from error
+
+
+def _serve_one(settings: "Settings", place: "Place", listens: "Connection") -> None:
+    """What each of several server processes runs."""
+    from pixelpipe.engine.isolation import die_with_parent, ignore_interrupts
+    from pixelpipe.logs import configure_logs
+    from pixelpipe.server.run import serve as run
+
+    die_with_parent()
+    ignore_interrupts()
+    configure_logs(settings.log_level)
+    with listens:
+        try:
+            _serve(run(settings, place=place, on_listening=lambda url: _tell(listens, url)))
+        except typer.Exit as ended:
+            sys.exit(ended.exit_code)
+
+
+def _tell(listens: "Connection", url: str) -> None:
+    listens.send_bytes(url.encode())
+    listens.close()
 
 
 @app.command()

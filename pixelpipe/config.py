@@ -17,10 +17,13 @@ MIB = 1024 * 1024
 SECRETS = ("webhook_secrets", "url_secrets")
 
 _PREFIX = "PIXELPIPE_"
+# Where the object storage is, and who we are there, in the names that its own programs have.
+_STORAGE_PREFIXES = ("AWS_", "AZURE_", "GOOGLE_")
 # What every container gets to see of a service that is called pixelpipe.
 _KUBERNETES = re.compile(r"PIXELPIPE_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_\w+)")
 
 _READERS: dict[str, Callable[[str], object]] = {
+    "storage_url": sites.read_storage_url,
     "hosts": sites.read_hosts,
     "cors_origins": sites.read_origins,
     "trusted_proxies": sites.read_networks,
@@ -57,10 +60,26 @@ class Settings(BaseSettings):
         description="Port to listen on; 0 takes any free one.",
     )
     data_dir: Path = Field(Path("data"), description="Folder for the journal and the blobs.")
+    storage_url: str | None = Field(
+        None,
+        description="Where photographs and variants are kept: `file:///folder`, "
+        "`s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`; default: the data "
+        "folder.",
+    )
+    storage_redirect: bool = Field(
+        default=False,
+        description="Whether a variant in object storage is answered with a redirect to a signed "
+        "URL there, good for a minute.",
+    )
     workers: Annotated[int, Field(ge=1, le=512)] | None = Field(
         None,
         validation_alias=AliasChoices("PIXELPIPE_WORKERS", "WORKERS_COUNT"),
         description="Worker processes; default: the CPUs that the process may use.",
+    )
+    processes: Annotated[int, Field(ge=1, le=64)] = Field(
+        1,
+        description="Server processes on the one port; workers, shared memory and the limits on "
+        "waiting jobs and on connections are shared out among them.",
     )
     arena_bytes: Annotated[int, Field(ge=16 * MIB)] | None = Field(
         None,
@@ -266,6 +285,11 @@ def variables_set() -> dict[str, str]:
     }
 
 
+def storage_environment() -> dict[str, str]:
+    """The environment's variables with endpoints and credentials of object storage."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_STORAGE_PREFIXES)}
+
+
 def prepare_codec_environment(settings: Settings) -> None:
     """Put what OpenCV, BLAS and malloc read at their start into the environment; take secrets out.
 
@@ -274,6 +298,7 @@ def prepare_codec_environment(settings: Settings) -> None:
     a hostile file has taken over can read its own environment.
     """
     secrets = {name for setting in SECRETS for name in variables_of(setting)}
+    secrets |= storage_environment().keys()
     for name in [name for name in os.environ if name.upper() in secrets]:
         del os.environ[name]
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(settings.max_pixels)

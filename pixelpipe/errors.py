@@ -345,6 +345,13 @@ class ShuttingDownError(PixelPipeError):
     retryable, retry_after_s = True, 5
 
 
+class OwnerSilentError(PixelPipeError):
+    """The process that runs the job does not answer the one that was asked."""
+
+    slug, title, status = "owner-silent", "The job's process does not answer", 503
+    retryable, retry_after_s = True, 1
+
+
 class DeadlineExceededError(PixelPipeError):
     """The task ran into its deadline twice."""
 
@@ -360,6 +367,18 @@ class StorageFullError(StorageFailedError):
         507,
         True,
         10,
+    )
+
+
+class StorageUnavailableError(StorageFailedError):
+    """Where jobs or blobs are kept does not answer, or refuses; what is accepted waits."""
+
+    slug, title, status, retryable, retry_after_s = (
+        "storage-unavailable",
+        "Storage not available",
+        503,
+        True,
+        5,
     )
 
 

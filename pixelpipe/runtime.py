@@ -1,27 +1,33 @@
 """Builds and closes everything, in one visible order, for server and command line alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from pixelpipe.config import Settings, prepare_codec_environment
+from pixelpipe.config import Settings, prepare_codec_environment, storage_environment
 from pixelpipe.engine.confinement import Confinement, SandboxMode, SandboxReport
 from pixelpipe.engine.engine import Engine, EngineLimits
 from pixelpipe.engine.machine import available_cpus, default_arena_bytes, shared_memory_bytes
 from pixelpipe.engine.process import WORKER_MAIN
 from pixelpipe.errors import StorageFailedError
-from pixelpipe.jobs.ports import Outbox
+from pixelpipe.jobs.peers import NoPeers, Peers
+from pixelpipe.jobs.ports import Outbox, RemoteBlobs
 from pixelpipe.jobs.retention import RetentionLimits
 from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.submission import SourceLimits
+from pixelpipe.neighbours import Neighbours, Place
 from pixelpipe.recipes.presets import Presets, load_presets
-from pixelpipe.sites import link_root
+from pixelpipe.sites import link_root, read_storage_url
 from pixelpipe.storage.folder import FolderError
-from pixelpipe.storage.opening import Storage, open_storage
+from pixelpipe.storage.opening import Elsewhere, Share, Storage, open_storage
+
+ALONE = Place()
+NO_PEERS = NoPeers()
 
 
 class ArenaSizeError(ValueError):
@@ -37,15 +43,24 @@ class Runtime:
     engine: Engine
     storage: Storage
     service: JobService
+    place: Place = ALONE
+    peers: Peers = NO_PEERS
 
     def ready(self) -> dict[str, object]:
         """Facts for a readiness probe; `ready` says whether work is accepted and can be done."""
         alive = len(self.engine.pool.workers)
+        missing = list(self._missing())
         return {
-            "ready": alive > 0 and self.service.storable and not self.service.draining,
+            "ready": not missing
+            and alive > 0
+            and self.service.storable
+            and not self.service.draining,
+            "missing": missing,
             "draining": self.service.draining,
             "storage_full": self.storage.space.full,
             "storable": self.service.storable,
+            "process": self.place.number,
+            "processes": self.place.count,
             "workers": self.engine.limits.workers,
             "workers_alive": alive,
             "jobs_running": self.service.running,
@@ -54,6 +69,12 @@ class Runtime:
             "arena_leased_bytes": sum(lease.size for lease in self.engine.arena.leases),
             "sandbox": self.sandbox.facts(),
         }
+
+    def _missing(self) -> Iterator[str]:
+        """What the work needs, and does not answer."""
+        remote = self.storage.remote
+        if remote is not None and remote.trouble is not None:
+            yield "object storage"
 
     @property
     def sandbox(self) -> SandboxReport:
@@ -66,7 +87,11 @@ class Runtime:
 
 @asynccontextmanager
 async def open_runtime(
-    settings: Settings, worker_main: str = WORKER_MAIN, *, durable: bool = True
+    settings: Settings,
+    worker_main: str = WORKER_MAIN,
+    *,
+    durable: bool = True,
+    place: Place = ALONE,
 ) -> AsyncIterator[Runtime]:
     """The running whole; leaving drains it and takes it down.
 
@@ -75,6 +100,8 @@ async def open_runtime(
         worker_main: What a worker process runs, as `module:function`.
         durable: Whether jobs outlive it: they are journalled, those that an earlier one left
             unfinished are taken up again, and webhooks are called. Otherwise none of that.
+        place: Which of several processes over the data folder this is; whoever started them holds
+            the folder.
 
     Raises:
         PresetFileError: The user's own presets cannot be used.
@@ -86,14 +113,15 @@ async def open_runtime(
     """
     presets = await asyncio.to_thread(load_presets, settings.presets_file)
     async with AsyncExitStack() as closing:
-        storage = await closing.enter_async_context(
-            open_storage(settings.data_dir, settings.reserve_bytes, durable=durable)
-        )
+        opening = _storage(settings, place, durable=durable)
+        storage = await closing.enter_async_context(opening)
         prepare_codec_environment(settings)
         engine = await asyncio.to_thread(lambda: Engine(_limits(settings), worker_main))
         closing.push_async_callback(engine.close)
         await engine.start()
-        on_message = await _webhooks(closing, settings, storage.outbox) if durable else _nobody
+        peers = await _peers(closing, settings.data_dir, place)
+        calls = durable and peers.leader
+        on_message = await _webhooks(closing, settings, storage.outbox) if calls else _nobody
         service = JobService(
             engine,
             storage,
@@ -105,12 +133,92 @@ async def open_runtime(
             ),
             poison_s=settings.poison_s,
             on_message=on_message,
+            peers=peers,
         )
         closing.push_async_callback(service.drain, settings.drain_timeout_s)
         if durable:
-            stored = await asyncio.to_thread(lambda: frozenset(storage.blobs.digests()))
+            stored = await asyncio.to_thread(_stored, storage, all_of_them=peers.leader)
             await _recover(service, settings.data_dir, stored)
-        yield Runtime(settings, presets, engine, storage, service)
+            _suspect(closing, service, storage.remote, everything=peers.leader)
+        yield Runtime(settings, presets, engine, storage, service, place, peers)
+
+
+def _storage(
+    settings: Settings, place: Place, *, durable: bool
+) -> AbstractAsyncContextManager[Storage]:
+    return open_storage(
+        settings.data_dir,
+        settings.reserve_bytes,
+        durable=durable,
+        share=_share(place),
+        elsewhere=_elsewhere(settings.storage_url),
+    )
+
+
+def _share(place: Place) -> Share | None:
+    if place == ALONE:
+        return None
+    return Share(place.number, place.owner, f"processes/{place.number}-reserve")
+
+
+async def _peers(closing: AsyncExitStack, folder: Path, place: Place) -> Peers:
+    if place == ALONE:
+        return NO_PEERS
+    neighbours = await asyncio.to_thread(Neighbours, place, folder / "processes")
+    closing.callback(neighbours.close)
+    return neighbours
+
+
+def _stored(storage: Storage, *, all_of_them: bool) -> frozenset[str]:
+    """All that is in the store; of one somewhere else that is found out by and by."""
+    if storage.remote is not None or not all_of_them:
+        return frozenset()
+    return frozenset(storage.files.digests())
+
+
+def _elsewhere(storage_url: str | None) -> Elsewhere:
+    """Where blobs are that are not in the data folder."""
+    if not storage_url:
+        return Elsewhere()
+    url = read_storage_url(storage_url)
+    if url.scheme == "file":
+        return Elsewhere(folder=Path("/", url.path))
+    return Elsewhere(remote=partial(_open_remote, storage_url))
+
+
+@asynccontextmanager
+async def _open_remote(url: str, identity: str) -> AsyncIterator[RemoteBlobs]:
+    try:
+        # Costs time and memory that who keeps files does without.
+        from pixelpipe.scaleout.objects_opening import open_objects  # noqa: PLC0415
+        from pixelpipe.scaleout.objects_place import ObjectStorageError  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise FolderError(f"{url} needs the extra scaleout: {error}") from error
+    async with AsyncExitStack() as closing:
+        opening = open_objects(url, storage_environment(), identity)
+        try:
+            blobs = await closing.enter_async_context(opening)
+        except ObjectStorageError as error:
+            raise FolderError(str(error)) from error
+        yield blobs
+
+
+def _suspect(
+    closing: AsyncExitStack, service: JobService, blobs: RemoteBlobs | None, *, everything: bool
+) -> None:
+    """Have the journal asked about blobs somewhere else, beside the work."""
+    if blobs is None:
+        return
+    suspects = blobs.suspects(everything=everything)
+
+    async def suspect() -> None:
+        async with aclosing(suspects):
+            async for found in suspects:
+                service.suspect(found)
+
+    task = asyncio.create_task(suspect())
+    closing.push_async_callback(partial(asyncio.gather, task, return_exceptions=True))
+    closing.callback(task.cancel)
 
 
 async def _recover(service: JobService, folder: Path, stored: Collection[str]) -> None:

@@ -17,6 +17,7 @@ from pytest_aiohttp import AiohttpClient, AiohttpServer
 from pixelpipe.config import Settings
 from pixelpipe.logs import configure_logs
 from pixelpipe.runtime import Runtime, open_runtime
+from tests.object_store import object_store  # noqa: F401 - a fixture
 from tests.serving import Client, LiveServer, connected, small_settings
 
 pillow_heif.register_heif_opener()

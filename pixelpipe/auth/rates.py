@@ -5,7 +5,9 @@ addresses, on the event loop, and more with every further one. The counters here
 are, and no hit looks at more than its own.
 """
 
+import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import floor
@@ -53,16 +55,30 @@ class Standing:
     reset_s: int
 
 
-class RateLimiter:
-    """Counts the requests of anybody; of those that it has to forget, the longest known first."""
+def _nobody(hit: str) -> None:
+    """Nobody else counts."""
 
-    def __init__(self, most_counters: int = _MOST_COUNTERS) -> None:
+
+class RateLimiter:
+    """Counts the requests of anybody; of those that it has to forget, the longest known first.
+
+    Args:
+        most_counters: How many counters there may be.
+        tell: Told of each request that was let on, for others that count to `hear`.
+    """
+
+    def __init__(
+        self, most_counters: int = _MOST_COUNTERS, tell: Callable[[str], None] = _nobody
+    ) -> None:
+        self._tell = tell
         self._counters = _Counters(most_counters)
         self._window = SlidingWindowCounterRateLimiter(self._counters)
 
     async def hit(self, rate: RateLimitItem, *who: str) -> Standing:
         """Count a request, unless there is no room for it."""
         allowed = await self._window.hit(rate, *who)
+        if allowed:
+            self._tell(json.dumps([str(rate), *who]))
         quota, window_s = rate.amount, rate.get_expiry()
         before, before_s, here, here_s = await self._counters.get_sliding_window(
             rate.key_for(*who), window_s
@@ -80,6 +96,11 @@ class RateLimiter:
             remaining=remaining if allowed else 0,
             reset_s=floor(room_s + _INEXACT_S) + 1,  # At the very moment there is none yet.
         )
+
+    async def hear(self, hit: str) -> None:
+        """Count what another has let on, as it told of it."""
+        rate, *who = json.loads(hit)
+        await self._window.hit(parse(rate), *who)
 
     def __len__(self) -> int:
         """How many counters there are."""

@@ -81,6 +81,21 @@ class Admission:
         """How many jobs wait."""
         return len(self._waiting)
 
+    @property
+    def spare(self) -> int:
+        """How many jobs more would be begun at once."""
+        return 0 if self._waiting else max(0, len(self._pool.idle) - len(self._entered))
+
+    @property
+    def backlog_ms(self) -> float:
+        """What all that wait are expected to cost."""
+        return self._waiting.cost_ms()
+
+    @property
+    def next(self) -> Work | None:
+        """The job whose turn it is, if any waits."""
+        return self._waiting.peek()
+
     def waiting_of(self, client: str) -> int:
         """How many of a client's jobs wait."""
         return self._waiting.count(client)

@@ -105,6 +105,8 @@ class Engine:
             on_ready=self._ready,
             on_failed=self.fail_decode,
         )
+        # Told of the label of each order that cannot begin at once.
+        self.on_waiting: Callable[[str], None] = _nobody
         self._scheduler = Scheduler(limits.workers)
         self._done: dict[Work, asyncio.Future[None]] = {}
         self._numbers = count(1)
@@ -152,6 +154,22 @@ class Engine:
         check_fits(plan, source_bytes, self.arena.work)
         self.admission.check_queue(client, entering)
 
+    @property
+    def spare(self) -> int:
+        """How many orders more would be begun at once."""
+        return self.admission.spare
+
+    @property
+    def backlog_ms(self) -> float:
+        """What the orders that wait are expected to cost."""
+        return self.admission.backlog_ms
+
+    @property
+    def next_waiting(self) -> str | None:
+        """The label of the order whose turn is next; None while none waits."""
+        work = self.admission.next
+        return work.order.label if work else None
+
     async def run(self, order: Order, sink: Sink) -> None:
         """Run an order until every task is made or has failed.
 
@@ -165,6 +183,8 @@ class Engine:
         done = asyncio.get_running_loop().create_future()
         self._done[work] = done
         self.admission.enter(work)
+        if work.stage is Stage.WAITING:
+            self.on_waiting(order.label)
         try:
             await asyncio.shield(done)
         except asyncio.CancelledError:
@@ -373,3 +393,7 @@ class Engine:
                 await self.arena.trim()
             except OSError:
                 _log.exception("idle memory could not be given back")
+
+
+def _nobody(label: str) -> None:
+    """Nobody is told."""

@@ -17,9 +17,14 @@ def die_with_parent() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
 
 
+def ignore_interrupts() -> None:
+    """Leave what a terminal sends to the whole group to the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def ignore_terminal() -> None:
     """Leave signals to the whole group to the server, which ends its workers itself."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_interrupts()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 

@@ -20,6 +20,7 @@ from pixelpipe.errors import (
 )
 from pixelpipe.formats.probe import probe
 from pixelpipe.formats.source import SourceInfo
+from pixelpipe.jobs.dispatch import Dispatch
 from pixelpipe.jobs.model import Job
 from pixelpipe.jobs.patience import put_patiently
 from pixelpipe.jobs.places import Places
@@ -42,12 +43,18 @@ class Intake:
     """Takes submissions in until it is closed."""
 
     def __init__(
-        self, engine: Engine, stores: Stores, runner: Runner, limits: SourceLimits
+        self,
+        engine: Engine,
+        stores: Stores,
+        runner: Runner,
+        dispatch: Dispatch,
+        limits: SourceLimits,
     ) -> None:
         self.closed = False
         self._engine = engine
         self._stores = stores
         self._runner = runner
+        self._dispatch = dispatch
         self._limits = limits
         self._plans = Plans(limits)
         self._accepting: set[asyncio.Task[Job]] = set()
@@ -139,8 +146,9 @@ class Intake:
         # They are not in the engine's queue, and must not be without bounds either.
         entering = self._runner.outside(client)
         self._engine.check(planned, submission.upload.size_bytes, client=client, entering=entering)
+        self._dispatch.check_room()
 
-    async def accept(self, submission: Submission) -> Job:
+    async def accept(self, submission: Submission, *, held: bool = False) -> Job:
         """Take a job in; see `JobService.accept`."""
         self.check_open()
         key = submission.wishes.key
@@ -157,7 +165,7 @@ class Intake:
         # In a task of its own: were the client to go now, the storage's thread would still be
         # reading from a lease that is somebody else's by then.
         self._runner.enlist(job)
-        task = asyncio.create_task(self._accept(job, key, lease))
+        task = asyncio.create_task(self._accept(job, key, lease, held=held))
         self._accepting.add(task)
         task.add_done_callback(self._accepted)
         return await asyncio.shield(task)
@@ -167,7 +175,7 @@ class Intake:
         if not task.cancelled():
             task.exception()  # The client who would have been told may be gone.
 
-    async def _accept(self, job: Job, key: Key | None, lease: Lease) -> Job:
+    async def _accept(self, job: Job, key: Key | None, lease: Lease, *, held: bool) -> Job:
         try:
             with lease.view(0, job.source.size_bytes) as content:
                 fresh = await self._store(job, key, content)
@@ -178,7 +186,11 @@ class Intake:
             if isinstance(error, KeyTakenError) and key is not None:
                 return await self._same(key, error.job_id, error.fingerprint)
             raise
-        self._runner.start(job, lease, fresh=fresh)
+        if held:
+            self._runner.dismiss(job)
+            lease.release()
+        else:
+            await self._dispatch.send(job, lease, fresh=fresh)
         return job
 
     async def _store(self, job: Job, key: Key | None, content: memoryview) -> bool:

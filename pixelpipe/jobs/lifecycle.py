@@ -12,19 +12,26 @@ from pixelpipe.errors import (
     JobGoneError,
     JobNotFoundError,
     NotRetryableError,
+    OwnerSilentError,
+    PixelPipeError,
     ShuttingDownError,
     StorageFailedError,
     WorkerLostError,
 )
+from pixelpipe.jobs.dispatch import Dispatch
+from pixelpipe.jobs.elsewhere import Elsewhere
 from pixelpipe.jobs.model import RETRYABLE, Blob, EventType, Job, JobState, TaskState
+from pixelpipe.jobs.peers import Kind, Notice, Peers
 from pixelpipe.jobs.reach import EVERYBODYS, Reach
-from pixelpipe.jobs.records import RefusedError
+from pixelpipe.jobs.records import LostJobError, RefusedError
 from pixelpipe.jobs.runner import Runner
 from pixelpipe.jobs.stores import Stores
 from pixelpipe.recipes.plan import Plan
 
 # A cancelled job lets go of its workers at once; storage that hangs is not waited for.
 _CANCEL_S = 1.0
+# A notice may be lost.
+_ASKED = 4
 
 _log = structlog.get_logger(__name__)
 
@@ -32,10 +39,21 @@ _log = structlog.get_logger(__name__)
 class Lifecycle:
     """Moves jobs that exist."""
 
-    def __init__(self, engine: Engine, stores: Stores, runner: Runner) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of the service that it plays together
+        self,
+        engine: Engine,
+        stores: Stores,
+        runner: Runner,
+        dispatch: Dispatch,
+        elsewhere: Elsewhere,
+        peers: Peers,
+    ) -> None:
         self._engine = engine
         self._stores = stores
         self._runner = runner
+        self._dispatch = dispatch
+        self._elsewhere = elsewhere
+        self._peers = peers
         self._retries: set[asyncio.Task[Job]] = set()
 
     async def get(self, job_id: str, reach: Reach) -> Job:
@@ -75,15 +93,29 @@ class Lifecycle:
             raise _not_retryable(self._runner.find(job_id) or job)
         self._runner.enlist(job)
         try:
+            await self._claim(job)
             await self._stores.recorder.record(job, EventType.JOB_REQUEUED, _requeue(job))
         except RefusedError as error:
             self._runner.dismiss(job)
-            raise JobGoneError("The job was removed before it could be tried again.") from error
+            raise await self._gone(job_id) from error
         except BaseException:
             self._runner.dismiss(job)
             raise
-        self._runner.start(job)
+        await self._dispatch.send(job, again=True)
         return job
+
+    async def _claim(self, job: Job) -> None:
+        """Make the job ours; of two processes that try it again at once, one gets it."""
+        if not await self._stores.journal.claim(job.id, job.epoch):
+            raise LostJobError(job.id)
+        job.epoch += 1
+
+    async def _gone(self, job_id: str) -> PixelPipeError:
+        """Why a job that could be tried again a moment ago no longer can."""
+        job = await self._stores.journal.get(job_id)
+        if job is None or job.deleted_at is not None:
+            return JobGoneError("The job was removed before it could be tried again.")
+        return _not_retryable(job)
 
     async def _check_retry(self, job: Job) -> None:
         if job.state not in RETRYABLE:
@@ -101,8 +133,10 @@ class Lifecycle:
 
     async def delete(self, job_id: str, reach: Reach) -> Job | None:
         """Cancel or remove; see `JobService.delete`."""
-        await self.get(job_id, reach)
+        job = await self.get(job_id, reach)
         live = self._runner.find(job_id)
+        if live is None and not (job.ended or job.deleted_at or self._peers.alone):
+            return await self._cancel_elsewhere(job_id, reach)
         if live is not None:
             cancelled = not live.ended
             self._runner.cancel(job_id)
@@ -120,9 +154,50 @@ class Lifecycle:
             raise StorageFailedError("The job's end cannot be recorded yet; try again.")
         raise ShuttingDownError("The job has not ended, and the server is shutting down.")
 
+    async def _cancel_elsewhere(self, job_id: str, reach: Reach) -> Job:
+        """Have whoever runs the job stop it; one that waits for anybody is stopped here."""
+        if await self._dispatch.withdraw(job_id):
+            await self.cancel_here(job_id)
+            return await self.get(job_id, reach)
+        async with self._elsewhere.watching([job_id]):
+            for _ in range(_ASKED):
+                self._peers.tell(Notice(Kind.CANCEL, job_id))
+                if await self._elsewhere.end_of(job_id, _CANCEL_S / _ASKED):
+                    return await self.get(job_id, reach)
+        raise OwnerSilentError("The process that runs the job does not answer; try again.")
+
+    async def cancel_here(self, job_id: str) -> None:
+        """End a job that is under way nowhere; see `JobService.cancel_taken`."""
+        await self._runner.gone(job_id)
+        job = await self._stores.journal.get(job_id)
+        if job is not None and not job.ended and await self._take(job):
+            self._runner.cancel(job_id)
+            self._runner.start(job)
+            await self._runner.wait(job_id, _CANCEL_S)
+
+    async def work(self, job_id: str, doom: PixelPipeError | None) -> None:
+        """Run a job that waited for anybody; see `JobService.work`."""
+        await self._runner.gone(job_id)  # It may have been lost here, and come back.
+        job = await self._stores.journal.get(job_id)
+        if job is None or job.ended or job.deleted_at is not None or not await self._take(job):
+            return
+        if doom is None:
+            await self._resume(job)
+        else:
+            self._runner.start(job, doom=doom)
+
+    async def _take(self, job: Job) -> bool:
+        """Enlist a job that is claimed for us; False if somebody else was quicker."""
+        try:
+            await self._claim(job)
+        except LostJobError:
+            return False
+        self._runner.enlist(job)
+        return True
+
     async def recover(self) -> int:
         """Take up every unfinished job again; see `JobService.recover`."""
-        jobs = await self._stores.journal.take_over()
+        jobs = await self._stores.journal.take_over(self._peers.owners)
         for job in jobs:
             self._runner.enlist(job)
         await asyncio.gather(*(self._resume(job) for job in jobs))

@@ -41,11 +41,18 @@ class PoisonList:
         for poison in sorted(poisons, key=lambda poison: poison.until):
             self._keep(poison.sha256, min(poison.until, latest))
 
-    def remember(self, sha256: str) -> None:
-        """Refuse these bytes from now on."""
+    def remember(self, sha256: str, *, recorded: bool = False) -> None:
+        """Refuse these bytes from now on.
+
+        Args:
+            sha256: Their digest.
+            recorded: Whether somebody else has recorded it already.
+        """
         now = self._now()
-        if self._for:
-            self._keep(sha256, now + self._for)
+        if not self._for:
+            return
+        self._keep(sha256, now + self._for)
+        if not recorded:
             self._record(Poison(sha256, now, now + self._for))
 
     def check(self, sha256: str) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import structlog
 
 from pixelpipe.errors import StorageFailedError
-from pixelpipe.jobs.feed import Feed
 from pixelpipe.jobs.model import Event, EventType, Job
 from pixelpipe.jobs.ports import Journal
 from pixelpipe.jobs.records import (
@@ -21,6 +20,7 @@ from pixelpipe.jobs.records import (
     snapshot,
 )
 from pixelpipe.jobs.records import snapshots as snapshots_of
+from pixelpipe.jobs.tail import Announced
 from pixelpipe.jobs.views import event_data
 
 _BATCH = 512
@@ -47,8 +47,8 @@ class Recorder:
 
     Args:
         journal: Where to.
-        feed: Told of each event once it is recorded.
-        on_lost: Told of a job that the journal says is no longer ours.
+        readers: Told of each event once it is recorded.
+        on_lost: Told of a job, as it was recorded, that the journal says is no longer ours.
         linger_s: How long a step may wait for others when nobody waits for it: many of them cost
             the journal little more than one.
     """
@@ -56,13 +56,13 @@ class Recorder:
     def __init__(
         self,
         journal: Journal,
-        feed: Feed,
-        on_lost: Callable[[str], None],
+        readers: Announced,
+        on_lost: Callable[[Job], None],
         *,
         linger_s: float = 0.0,
     ) -> None:
         self._journal = journal
-        self._feed = feed
+        self._readers = readers
         self._on_lost = on_lost
         self._pending: list[_Pending] = []
         self._writer: asyncio.Task[None] | None = None
@@ -166,13 +166,13 @@ class Recorder:
         if self._backoff_s:
             _log.info("the journal can be written again")
             self._backoff_s = 0.0
-        self._feed.announce([outcome for outcome in outcomes if isinstance(outcome, Event)])
+        self._readers.announce([outcome for outcome in outcomes if isinstance(outcome, Event)])
         for each, outcome in zip(batch, outcomes, strict=True):
             self._tell(each, outcome)
 
     def _tell(self, pending: _Pending, outcome: Outcome) -> None:
         if isinstance(outcome, LostJobError) and isinstance(pending.record, Record):
-            self._on_lost(pending.record.job.id)
+            self._on_lost(pending.record.job)
         # Who waited for it may have been cancelled, and the future with him.
         if pending.recorded.done():
             return

@@ -42,14 +42,23 @@ class Retention:
         limits: How long and how much.
         live: Whether the job of this id is under way; these are never removed. It is asked in
             the journal's thread, and must not wait.
+        sweeps_only: Whether another process sees to jobs that are old or too many; what is left
+            are blobs that were stored here in vain.
     """
 
     def __init__(
-        self, stores: Stores, limits: RetentionLimits, live: Callable[[str], bool]
+        self,
+        stores: Stores,
+        limits: RetentionLimits,
+        live: Callable[[str], bool],
+        *,
+        sweeps_only: bool = False,
     ) -> None:
         self._stores = stores
         self._limits = limits
         self._live = live
+        every = (self._expire, self._evict, self._sweep)
+        self._steps = every[2:] if sweeps_only else every
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -75,7 +84,7 @@ class Retention:
         """
         removed: dict[str, int] = {}
         failure: Exception | None = None
-        for step in (self._expire, self._evict, self._sweep):
+        for step in self._steps:
             try:
                 removed[step.__name__.removeprefix("_")] = await step()
             except Exception as error:  # noqa: BLE001 - raised once all were tried

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -19,8 +18,10 @@ from pixelpipe.errors import (
     PoisonedSourceError,
     ShuttingDownError,
     StorageFailedError,
+    WorkerCrashedError,
 )
 from pixelpipe.jobs.gathering import Gathering
+from pixelpipe.jobs.live import Live
 from pixelpipe.jobs.model import (
     TERMINAL_EVENTS,
     Blob,
@@ -41,35 +42,6 @@ _log = structlog.get_logger(__name__)
 _UNFINISHED = (asyncio.CancelledError, ShuttingDownError, LostJobError)
 
 _Followed = dict[int, asyncio.Future[Blob | None]]
-
-
-@dataclass(slots=True)
-class _Live:
-    """A job under way.
-
-    Attributes:
-        begun: Whether `run` has begun: a task that is cancelled before that cleans nothing up.
-        lost: Whether the journal said that it is no longer ours.
-        cancelled: Whether its owner wants it stopped.
-        fresh: Whether nobody can have made any of it: its source was not there before.
-        waiters: Requests that wait for its end.
-        detached: Whether somebody was told of it who does not wait.
-    """
-
-    job: Job
-    run: asyncio.Task[None] | None = None
-    begun: bool = False
-    lost: bool = False
-    cancelled: bool = False
-    fresh: bool = False
-    waiters: int = 0
-    detached: bool = False
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def stop(self) -> None:
-        """Cancel the run; one that has yet to begin sees for itself that it is not wanted."""
-        if self.run is not None and self.begun:
-            self.run.cancel()
 
 
 class Runner:
@@ -95,7 +67,7 @@ class Runner:
         self._on_end = on_end
         self._makings = Makings()
         self._gathering = Gathering(linger_s)
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, Live] = {}
         self._outside: Counter[str] = Counter()
         self._stopping = False
 
@@ -122,7 +94,7 @@ class Runner:
 
     def enlist(self, job: Job) -> None:
         """The job is about to start; until `start` or `dismiss` it only stands in the list."""
-        self._live[job.id] = _Live(job)
+        self._live[job.id] = Live(job)
         self._outside[job.client] += 1
 
     def dismiss(self, job: Job) -> None:
@@ -130,7 +102,14 @@ class Runner:
         self._live.pop(job.id).ended.set()
         self._enter(job)
 
-    def start(self, job: Job, source: Lease | None = None, *, fresh: bool = False) -> None:
+    def start(
+        self,
+        job: Job,
+        source: Lease | None = None,
+        *,
+        fresh: bool = False,
+        doom: PixelPipeError | None = None,
+    ) -> None:
         """Run an enlisted job.
 
         Args:
@@ -138,13 +117,19 @@ class Runner:
             source: The source's bytes, taken over; without, they are read from their blob.
             fresh: Whether they were not in the store before: then there is nothing to reuse, for
                 whoever made something of them still refers to them.
+            doom: What all that is open fails with, instead of being made.
         """
         live = self._live[job.id]
-        live.fresh = fresh
+        live.fresh, live.doom = fresh, doom
         live.run = asyncio.create_task(self._run(live, source))
 
-    async def wait(self, job_id: str, timeout_s: float) -> None:
-        """Return at the job's end, or when the time is up; at once if it is not under way."""
+    async def wait(self, job_id: str, timeout_s: float | None) -> None:
+        """Return at the job's end, or when the time is up; at once if it is not under way.
+
+        Args:
+            job_id: Which.
+            timeout_s: For how long; None for as long as it takes.
+        """
         live = self._live.get(job_id)
         if live is None:
             return
@@ -175,12 +160,37 @@ class Runner:
         live.cancelled = True
         live.stop()
 
-    def lose(self, job_id: str) -> None:
-        """Stop the job without a word: it is somebody else's now."""
-        live = self._live.get(job_id)
-        if live is None:
+    def lose(self, job: Job) -> None:
+        """Stop the job, if it is still run as it was then: it is somebody else's now."""
+        live = self._live.get(job.id)
+        if live is None or live.lost or live.job.epoch != job.epoch:
             return
-        _log.warning("a job was taken over or removed while it ran", job=job_id)
+        _log.warning("a job was taken over or removed while it ran", job=job.id)
+        self._let_go(live)
+
+    def hand_over(self, job_id: str, epoch: int) -> None:
+        """Let go of a job, if it is here, that another process has claimed with that epoch."""
+        live = self._live.get(job_id)
+        if live is not None and live.job.epoch < epoch:
+            self._let_go(live)
+
+    def leave(self, job_id: str) -> None:
+        """Let go of a job, which stays open for whoever claims it next."""
+        live = self._live.get(job_id)
+        if live is not None:
+            self._let_go(live)
+
+    async def gone(self, job_id: str) -> None:
+        """Return once the job is not under way here."""
+        while (live := self._live.get(job_id)) is not None:
+            await live.ended.wait()
+
+    @property
+    def entering(self) -> int:
+        """How many unfinished jobs, of all clients, are not in the engine."""
+        return self._outside.total()
+
+    def _let_go(self, live: Live) -> None:
         live.lost = True
         live.stop()
 
@@ -194,7 +204,7 @@ class Runner:
             live.stop()
         await asyncio.gather(*left, return_exceptions=True)
 
-    async def _run(self, live: _Live, source: Lease | None) -> None:
+    async def _run(self, live: Live, source: Lease | None) -> None:
         live.begun = True
         job = live.job
         try:
@@ -212,7 +222,7 @@ class Runner:
             live.ended.set()
             self._on_end(job)
 
-    async def _try(self, live: _Live, source: Lease | None) -> list[int]:
+    async def _try(self, live: Live, source: Lease | None) -> list[int]:
         """Make the job's variants; gives the indexes of those that were ended instead."""
         failure: PixelPipeError | None = None
         try:
@@ -220,7 +230,7 @@ class Runner:
         except _UNFINISHED:
             if self._stopping or live.lost or not live.cancelled:
                 raise
-        except PoisonedSourceError as error:
+        except (PoisonedSourceError, WorkerCrashedError) as error:
             failure = error
         except Exception:  # noqa: BLE001 - whatever it was, the job has to end
             _log.exception("a job could not be run", job=live.job.id)
@@ -240,12 +250,14 @@ class Runner:
         job.move(verdict)
         await asyncio.shield(self._stores.recorder.record(job, TERMINAL_EVENTS[verdict], ended))
 
-    async def _make(self, live: _Live, source: Lease | None) -> None:
+    async def _make(self, live: Live, source: Lease | None) -> None:
         """Make all variants that are not settled: reuse, follow, and run the rest."""
         job = live.job
         try:
             if live.cancelled or live.lost or self._stopping:
                 raise asyncio.CancelledError
+            if live.doom is not None:
+                raise live.doom
             while job.open_variants():
                 claimed, followed = self._makings.claim(job, job.open_variants())
                 try:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -11,23 +10,30 @@ import structlog
 from pixelpipe.engine.admission import Standing
 from pixelpipe.engine.engine import Engine
 from pixelpipe.engine.uploads import Upload
+from pixelpipe.errors import PixelPipeError
+from pixelpipe.jobs.dispatch import Here, Queue, ToQueue
 from pixelpipe.jobs.feed import Feed
 from pixelpipe.jobs.intake import Intake
 from pixelpipe.jobs.lifecycle import Lifecycle
 from pixelpipe.jobs.model import Event, Job, Variant
+from pixelpipe.jobs.others import Others
+from pixelpipe.jobs.peers import Kind, NoPeers, Notice, Peers
 from pixelpipe.jobs.poison import PoisonList
-from pixelpipe.jobs.ports import Listing, Storage
-from pixelpipe.jobs.reach import Reach
+from pixelpipe.jobs.ports import Listing, Storage, Stored
+from pixelpipe.jobs.reach import EVERYBODYS, Reach
 from pixelpipe.jobs.recorder import Recorder
+from pixelpipe.jobs.records import Poison
 from pixelpipe.jobs.restoring import Restorer
 from pixelpipe.jobs.retention import Retention, RetentionLimits
 from pixelpipe.jobs.runner import Runner
+from pixelpipe.jobs.sharing import Sharing
 from pixelpipe.jobs.stores import Stores
 from pixelpipe.jobs.submission import Rendered, Sender, SourceLimits, Submission
 from pixelpipe.jobs.transforms import Transforms
 
 # Nobody sees that an event came so much later; at the end of a job nothing lingers.
 _LINGER_S = 0.03
+ALONE = NoPeers()
 
 _log = structlog.get_logger(__name__)
 
@@ -41,9 +47,13 @@ class JobService:
         limits: What sources and variants may be.
         retention: How long and how much is kept.
         poison_s: Seconds for which a source that crashed the decoder is refused.
-        on_message: Called when a message for somebody's webhook may be in the outbox.
+        on_message: Called when a message for somebody's webhook may be in the outbox, also when
+            another process has put it there.
         linger_s: How long what happens to a job may wait for what happens next, to be stored and
             recorded together.
+        peers: Other processes over the same storage.
+        queue: Where jobs go that are accepted, to be worked on by whoever takes them; without, by
+            this one.
     """
 
     def __init__(  # noqa: PLR0913 - the one place where all of it comes together
@@ -56,23 +66,36 @@ class JobService:
         poison_s: float,
         on_message: Callable[[], None],
         linger_s: float = _LINGER_S,
+        peers: Peers = ALONE,
+        queue: Queue | None = None,
     ) -> None:
+        self._peers = peers
         self._feed = Feed(storage.journal, self._is_live)
-        self._recorder = Recorder(storage.journal, self._feed, self._lose, linger_s=linger_s)
+        self._others = Others(storage.journal, self._feed, peers)
+        self._recorder = Recorder(
+            storage.journal, self._others.readers, self._lose, linger_s=linger_s
+        )
         self._stores = Stores(
             journal=storage.journal,
             blobs=storage.blobs,
             space=storage.space,
             recorder=self._recorder,
-            poison=PoisonList(poison_s, self._recorder.poison),
+            poison=PoisonList(poison_s, self._poison),
         )
         self._on_message = on_message
         self._runner = Runner(engine, self._stores, self._job_ended, linger_s=linger_s)
-        self._intake = Intake(engine, self._stores, self._runner, limits)
-        self._lifecycle = Lifecycle(engine, self._stores, self._runner)
+        self._sharing = Sharing(engine, self._runner, storage.journal, peers)
+        self._queue = None if queue is None else ToQueue(self._runner, queue, storage.journal)
+        dispatch = self._queue or Here(self._runner)
+        self._intake = Intake(engine, self._stores, self._runner, dispatch, limits)
+        self._lifecycle = Lifecycle(
+            engine, self._stores, self._runner, dispatch, self._others.elsewhere, peers
+        )
         self._transforms = Transforms(engine, self._stores, self._intake)
         self._restorer = Restorer(engine, self._stores, self._runner)
-        self._retention = Retention(self._stores, retention, self._runner.is_live)
+        self._retention = Retention(
+            self._stores, retention, self._runner.is_live, sweeps_only=not peers.leader
+        )
 
     @property
     def draining(self) -> bool:
@@ -98,9 +121,15 @@ class JobService:
         Raises:
             StorageFailedError: The journal cannot be read or written.
         """
+        await self._others.start(self._hear, self._sharing.hear)
         # First: an unfinished job may be of a source that is known by now.
         self._stores.poison.load(await self._stores.journal.poisons())
-        jobs = await self._lifecycle.recover()
+        jobs = 0
+        if self._queue is not None:
+            self._queue.start()
+        else:
+            jobs = await self._lifecycle.recover()
+            self._sharing.start()
         self._recorder.insist()
         self._stores.suspects.update(stored)
         self._retention.start()
@@ -133,12 +162,16 @@ class JobService:
         """How many more jobs the client may send in at this moment."""
         return self._intake.standing(client)
 
-    async def accept(self, submission: Submission) -> Job:
+    async def accept(self, submission: Submission, *, held: bool = False) -> Job:
         """Probe, plan, store the source, and queue the job; on return it is acknowledged.
 
         It will then come to its end, whatever happens to the server.
 
         A submission with a key that made a job before gives that job.
+
+        Args:
+            submission: What is wanted.
+            held: Whether it is in the queue already, and the caller is to `work` on it.
 
         Raises:
             PixelPipeError: The source or the specs are refused (EmptyBodyError,
@@ -147,7 +180,7 @@ class JobService:
                 (KeyReusedError, JobGoneError), or there is no room or storage
                 (QueueFullError, StorageFullError, StorageFailedError, ShuttingDownError).
         """
-        return await self._intake.accept(submission)
+        return await self._intake.accept(submission, held=held)
 
     async def transform(self, submission: Submission) -> Rendered:
         """Make the one spec of `submission` and hand the bytes back; nothing is stored.
@@ -159,6 +192,36 @@ class JobService:
                 (DamagedImageError, WorkerCrashedError, DeadlineExceededError).
         """
         return await self._transforms.transform(submission)
+
+    async def work(self, job_id: str, doom: PixelPipeError | None = None) -> Job:
+        """Run a job that was taken from the queue to its end.
+
+        A caller that is cancelled lets go of it: it stays open for whoever takes it next. One that
+        has ended, or that somebody else has claimed, is given as it stands.
+
+        Args:
+            job_id: Which.
+            doom: What it fails with instead, if it is not to be run: a WorkerCrashedError.
+
+        Raises:
+            JobNotFoundError: There is none.
+            StorageFailedError: The journal could not be read or written.
+        """
+        try:
+            await self._lifecycle.work(job_id, doom)
+            await self._runner.wait(job_id, None)
+        except asyncio.CancelledError:
+            self._runner.leave(job_id)
+            raise
+        return await self.get(job_id, EVERYBODYS)
+
+    async def cancel_taken(self, job_id: str) -> None:
+        """Cancel a job that was taken from the queue; nothing happens where it has ended."""
+        await self._lifecycle.cancel_here(job_id)
+
+    async def exists(self, job_id: str) -> bool:
+        """Whether there is, or was lately, a job of that id."""
+        return await self._stores.journal.get(job_id) is not None
 
     async def get(self, job_id: str, reach: Reach) -> Job:
         """The job, also one that was deleted lately.
@@ -216,6 +279,7 @@ class JobService:
             JobNotFoundError: There is none of that id within reach.
         """
         job = await self.get(job_id, reach)
+        until_s = asyncio.get_running_loop().time() + timeout_s
         try:
             await self._runner.wait(job_id, timeout_s)
         except asyncio.CancelledError:
@@ -223,7 +287,12 @@ class JobService:
                 self._runner.cancel(job_id)
             raise
         self._runner.detach(job_id)
-        return job
+        if self._peers.alone or job.ended:
+            return job
+        # It was never here, or has been claimed by another process meanwhile.
+        left_s = until_s - asyncio.get_running_loop().time()
+        await self._others.wait(job_id, max(0.0, left_s))
+        return await self.get(job_id, reach)
 
     def detach(self, job_id: str) -> None:
         """Keep the job even if those who wait for it go: somebody was told of it and does not."""
@@ -243,20 +312,28 @@ class JobService:
         With `job_ids` it ends once all of those jobs have ended and their events are given;
         without, only with the service. Yields non-empty batches.
         """
-        return self._feed.follow(after, job_ids, reach)
+        return self._others.follow(after, job_ids, reach)
 
     def reading(self, job: Job) -> AbstractContextManager[None]:
         """Around the reading of a job's variants: they are not removed meanwhile."""
         return self._stores.in_use.reading(job)
 
-    async def variant_file(self, job: Job, variant: Variant) -> Path:
-        """The file with a completed variant's bytes; within `reading`.
+    async def stored(self, job: Job, variant: Variant) -> Stored:
+        """A completed variant's bytes; within `reading`.
 
         Raises:
             StorageFailedError: They are gone, and so is the source.
             PixelPipeError: They were damaged and could not be made again.
         """
         return await self._restorer.intact(job, variant)
+
+    def suspect(self, stored: Collection[str]) -> None:
+        """Have these blobs removed in a while, but for those that a job refers to by then.
+
+        Args:
+            stored: Digests of what is in the store.
+        """
+        self._stores.suspects.update(stored)
 
     async def look_after(self) -> None:
         """Remove what is to be removed, without waiting for the next round.
@@ -272,22 +349,41 @@ class JobService:
         Jobs that have not after `for_s` stay unfinished in the journal, for the next start.
         """
         await self._intake.close()
+        await self._sharing.close()
+        if self._queue is not None:
+            await self._queue.close()
         others = {*self._transforms.tasks, *self._restorer.tasks}
         await asyncio.gather(self._runner.drain(for_s), _end(others, for_s))
         await self._retention.close()
         await self._recorder.close()
+        await self._others.close()
         self._feed.close()
 
     def _is_live(self, job_id: str) -> bool:
-        return self._runner.is_live(job_id)
+        return self._runner.is_live(job_id) or self._others.elsewhere.is_open(job_id)
 
-    def _lose(self, job_id: str) -> None:
-        self._runner.lose(job_id)
+    def _hear(self, notice: Notice) -> None:
+        match notice.kind:
+            case Kind.CANCEL:
+                self._runner.cancel(notice.about)
+            case Kind.MESSAGE:
+                self._on_message()
+            case Kind.POISON:
+                self._stores.poison.remember(notice.about, recorded=True)
+
+    def _poison(self, poison: Poison) -> None:
+        self._recorder.poison(poison)
+        self._peers.tell(Notice(Kind.POISON, poison.sha256))
+
+    def _lose(self, job: Job) -> None:
+        self._runner.lose(job)
 
     def _job_ended(self, job: Job) -> None:
         self._feed.job_ended(job.id)
+        self._sharing.look()
         if job.webhook is not None:
             self._on_message()
+            self._peers.tell(Notice(Kind.MESSAGE))
 
 
 async def _end(tasks: Collection[asyncio.Task[Any]], for_s: float) -> None:

@@ -74,6 +74,7 @@ class Submission:
         specs: What to make, at least one, names unique.
         receive_ms: How long the upload took.
         accepted: Formats that the client can show.
+        job_id: The job's id; None for a new one.
     """
 
     upload: Upload
@@ -83,6 +84,7 @@ class Submission:
     caller: Caller = Caller()
     wishes: Wishes = Wishes()
     accepted: frozenset[Format] = UNIVERSAL
+    job_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def new_job(
     """The job that `submission` asks for, with a reuse key for each task."""
     upload, caller, wishes = submission.upload, submission.caller, submission.wishes
     return Job(
-        id=new_job_id(),
+        id=submission.job_id or new_job_id(),
         tenant=caller.tenant,
         client=caller.client,
         created_at=datetime.now(UTC),

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import warnings
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import cast
 
@@ -17,7 +18,8 @@ from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 from pixelpipe.config import Settings
 from pixelpipe.engine.confinement import SandboxMode, SandboxReport
 from pixelpipe.engine.process import WORKER_MAIN
-from pixelpipe.runtime import Runtime, open_runtime
+from pixelpipe.neighbours import Place
+from pixelpipe.runtime import ALONE, Runtime, open_runtime
 from pixelpipe.server.app import make_app
 from pixelpipe.server.context import STREAMS
 from pixelpipe.server.wire.bounds import bounds_of
@@ -44,8 +46,24 @@ class ListenError(Exception):
     """The address cannot be listened on; the message says which and why."""
 
 
-async def serve(settings: Settings, worker_main: str = WORKER_MAIN) -> None:
-    """Run the server until SIGINT or SIGTERM.
+def _say(url: str) -> None:
+    print(f"PixelPipe listening on {url}", flush=True)  # noqa: T201 - for who started it
+
+
+async def serve(
+    settings: Settings,
+    worker_main: str = WORKER_MAIN,
+    *,
+    place: Place = ALONE,
+    on_listening: Callable[[str], None] = _say,
+) -> None:
+    """Run the server until SIGINT or SIGTERM; one of several until SIGTERM.
+
+    Args:
+        settings: The settings.
+        worker_main: What a worker process runs.
+        place: Which of several on the same port it is.
+        on_listening: Told of the URL.
 
     Raises:
         DescriptorLimitError: So many connections cannot be held.
@@ -54,11 +72,12 @@ async def serve(settings: Settings, worker_main: str = WORKER_MAIN) -> None:
     connections = connections_held(settings, raise_limit())
     _ignore_broken_clients()
     _keep_freed_memory()
-    told_to_stop = _watch_signals()
+    told_to_stop = _watch_signals(_SIGNALS if place == ALONE else _SIGNALS[1:])
     async with AsyncExitStack() as closing:
-        runtime = await _opened(closing, open_runtime(settings, worker_main), told_to_stop)
+        opening = open_runtime(settings, worker_main, place=place)
+        runtime = await _opened(closing, opening, told_to_stop)
         if runtime is not None:
-            await _serve(runtime, connections, told_to_stop)
+            await _serve(runtime, connections, told_to_stop, on_listening)
 
 
 async def _opened(
@@ -82,7 +101,12 @@ async def _opened(
     return None if entering.cancelled() else entering.result()
 
 
-async def _serve(runtime: Runtime, connections: int, told_to_stop: asyncio.Event) -> None:
+async def _serve(
+    runtime: Runtime,
+    connections: int,
+    told_to_stop: asyncio.Event,
+    on_listening: Callable[[str], None],
+) -> None:
     _warn_of_openness(runtime.sandbox)
     app = make_app(runtime)
     runner = Runner(app, bounds_of(app, connections), shutdown_timeout=_LAST_ANSWERS_S)
@@ -94,8 +118,7 @@ async def _serve(runtime: Runtime, connections: int, told_to_stop: asyncio.Event
     # every 700, as Python does, takes the loop 4 % of its time.
     gc.set_threshold(_COLLECTED_AFTER)
     try:
-        url = await _listen(runner, runtime.settings)
-        print(f"PixelPipe listening on {url}", flush=True)  # noqa: T201 - for who started it
+        on_listening(await _listen(runner, runtime))
         await told_to_stop.wait()
         # Connections that are open still get their answers while the work drains.
         for site in list(runner.sites):
@@ -131,7 +154,7 @@ def _ignore_broken_clients() -> None:
     warnings.simplefilter("ignore", BadContentDispositionParam)
 
 
-def _watch_signals() -> asyncio.Event:
+def _watch_signals(numbers: Sequence[signal.Signals]) -> asyncio.Event:
     """An event that the first signal sets; the second ends the process, and its workers with it."""
     told = asyncio.Event()
 
@@ -141,13 +164,20 @@ def _watch_signals() -> asyncio.Event:
         told.set()
 
     loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
+    for number in numbers:
         loop.add_signal_handler(number, on_signal, number)
     return told
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> str:
-    site = web.TCPSite(runner, settings.host, settings.port, backlog=_ACCEPTED_AT_ONCE)
+async def _listen(runner: web.AppRunner, runtime: Runtime) -> str:
+    settings = runtime.settings
+    site = web.TCPSite(
+        runner,
+        settings.host,
+        settings.port,
+        backlog=_ACCEPTED_AT_ONCE,
+        reuse_port=runtime.place != ALONE,
+    )
     try:
         await site.start()
         _lengthen_queue(site)

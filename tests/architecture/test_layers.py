@@ -21,11 +21,12 @@ LAYERS = [
     {"imaging"},
     {"engine"},
     {"jobs", "outbound"},
-    {"storage", "webhooks"},
+    {"storage", "scaleout", "webhooks"},
+    {"neighbours"},
     {"runtime"},
     {"server", "process", "settings_mistakes", "settings_report"},
     {"cli_ends"},
-    {"cli_keys", "cli_config"},
+    {"cli_keys", "cli_config", "node", "supervisor"},
     {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -15,6 +15,7 @@ from pixelpipe.config import MIB, Settings
 from pixelpipe.runtime import Runtime, open_runtime
 from pixelpipe.storage import blobs as blobs_module
 from pixelpipe.storage.puts import Put
+from pixelpipe.storage.writing import write_file
 from tests.faults.fault_workers import HANG_WIDTH
 from tests.faults.faulty_process import live_process
 from tests.filesystems import fill, free_bytes, small_filesystem
@@ -214,14 +215,14 @@ async def test_a_result_that_does_not_fit_is_not_written_over_and_over(
     client: Client, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is room for the reserve and more, but not for the result: all the time it is full."""
-    really, attempts = blobs_module._write_file, list[int]()
+    really, attempts = write_file, list[int]()
 
     def write(path: Path, put: Put, *, sync: bool) -> None:
         if len(put.content) > 3 * MIB:
             attempts.append(len(put.content))
         really(path, put, sync=sync)
 
-    monkeypatch.setattr(blobs_module, "_write_file", write)
+    monkeypatch.setattr(blobs_module, "write_file", write)
     large = [{"name": "a", "resize": {"width": 1400}, "format": "png"}]
     held = await begun(client, own_photo(HANG_WIDTH), specs("a"))
     await until_state(client, held["id"], "running")

@@ -171,7 +171,7 @@ async def test_what_is_left_of_a_removed_job(client: Client) -> None:
 async def test_the_bytes_of_a_removed_job_leave_the_disk(client: Client, runtime: Runtime) -> None:
     job = await made(client, own_photo(401, 307), specs("a"))  # no other's variant is the same
     digests = [job["source"]["sha256"], job["variants"][0]["sha256"]]
-    paths = [runtime.storage.blobs.path(digest) for digest in digests]
+    paths = [runtime.storage.files.path(digest) for digest in digests]
     assert all(path.exists() for path in paths)
     await client.delete(f"/api/jobs/{job['id']}")
 

@@ -43,7 +43,7 @@ async def hasty(tmp_path_factory: object) -> AsyncIterator[Runtime]:
 
 async def digests(runtime: Runtime) -> set[str]:
     """Names of the blobs on the disk."""
-    return await asyncio.to_thread(lambda: set(runtime.storage.blobs.digests()))
+    return await asyncio.to_thread(lambda: set(runtime.storage.files.digests()))
 
 
 async def until_gone(client: Client, *job_ids: str) -> None:
@@ -103,7 +103,7 @@ async def test_blobs_that_nobody_refers_to_are_swept_at_the_start(
         client = await connected(runtime, aiohttp_server, aiohttp_client)
         job = await made(client, own_photo(), specs("a"))
         mine = await digests(runtime)
-        blobs = runtime.storage.blobs
+        blobs = runtime.storage.files
         orphan = photo_jpeg(77, 55)
         digest = f"{5:064x}"
         await asyncio.to_thread(blobs.path(digest).parent.mkdir, exist_ok=True)
@@ -138,7 +138,7 @@ async def test_too_much_makes_the_oldest_go(
             await runtime.service.look_after()
         present = [await status(client, f"/api/jobs/{job['id']}") for job in jobs]
         kept = [job for job, found in zip(jobs, present, strict=True) if found == 200]
-        stored = [runtime.storage.blobs.path(digest) for digest in await digests(runtime)]
+        stored = [runtime.storage.files.path(digest) for digest in await digests(runtime)]
 
         assert present == sorted(present, reverse=True)  # the oldest went, the newest stay
         assert 2 <= len(kept) <= 3

@@ -183,7 +183,7 @@ async def test_what_another_job_made_meanwhile_is_taken(client: Client) -> None:
 
 async def test_without_its_source_nothing_is_tried_again(client: Client, runtime: Runtime) -> None:
     job = await made(client, own_photo(), specs("defect", "a"))
-    runtime.storage.blobs.path(job["source"]["sha256"]).unlink()
+    runtime.storage.files.path(job["source"]["sha256"]).unlink()
     answer = await client.post(f"/api/jobs/{job['id']}/retry")
 
     assert await refusal(answer) == (500, "storage-failed")

@@ -111,11 +111,11 @@ async def test_a_transform_takes_what_a_job_has_made(client: Client) -> None:
 
 async def test_a_transform_stores_nothing(client: Client, runtime: Runtime) -> None:
     photo = own_photo()
-    before = await asyncio.to_thread(lambda: set(runtime.storage.blobs.digests()))
+    before = await asyncio.to_thread(lambda: set(runtime.storage.files.digests()))
     await client.post("/api/transform?width=77", data=photo)
     again = await client.post("/api/transform?width=77", data=photo)
 
-    after = await asyncio.to_thread(lambda: set(runtime.storage.blobs.digests()))
+    after = await asyncio.to_thread(lambda: set(runtime.storage.files.digests()))
     assert after == before
     assert again.headers["Cache-Status"] == "PixelPipe; fwd=miss"
 
@@ -146,7 +146,7 @@ async def test_a_damaged_variant_is_made_again(
     """The last variant's bytes are asked for by eight clients at once."""
     job = await made(client, own_photo(331), specs("a", "b"))
     before = await picture(client, job, "b")
-    path = runtime.storage.blobs.path(variant(job, "b")["sha256"])
+    path = runtime.storage.files.path(variant(job, "b")["sha256"])
     damage(path)
     after = await asyncio.gather(*(picture(client, job, "b") for _ in range(8)))
 
@@ -161,7 +161,7 @@ async def test_a_damaged_variant_is_no_hit(
     photo = own_photo(339)
     job = await made(client, photo, specs("a"))
     before = await picture(client, job, "a")
-    damage(runtime.storage.blobs.path(variant(job, "a")["sha256"]))
+    damage(runtime.storage.files.path(variant(job, "a")["sha256"]))
     again = await made(client, photo, specs("a"))
     transformed = await client.post("/api/transform?width=40", data=photo)
 
@@ -177,7 +177,7 @@ async def test_a_transform_does_not_take_a_damaged_variant(
     photo = own_photo(341)
     job = await made(client, photo, specs("a"))
     before = await picture(client, job, "a")
-    flip(runtime.storage.blobs.path(variant(job, "a")["sha256"]))
+    flip(runtime.storage.files.path(variant(job, "a")["sha256"]))
     answer = await client.post("/api/transform?width=40", data=photo)
 
     assert answer.headers["Cache-Status"] == "PixelPipe; fwd=miss"
@@ -186,8 +186,8 @@ async def test_a_transform_does_not_take_a_damaged_variant(
 
 async def test_an_archive_holds_what_was_made_again(client: Client, runtime: Runtime) -> None:
     job = await made(client, own_photo(343), specs("a", "b"))
-    flip(runtime.storage.blobs.path(variant(job, "a")["sha256"]))
-    runtime.storage.blobs.path(variant(job, "b")["sha256"]).unlink()
+    flip(runtime.storage.files.path(variant(job, "a")["sha256"]))
+    runtime.storage.files.path(variant(job, "b")["sha256"]).unlink()
     answer = await client.get(f"/api/jobs/{job['id']}/archive.zip")
     packed = await answer.read()
 
@@ -202,7 +202,7 @@ async def test_a_variant_that_is_lost_with_its_source(
     photo = own_photo(345)
     job = await made(client, photo, specs("a"))
     for sha256 in (job["source"]["sha256"], variant(job, "a")["sha256"]):
-        damage(runtime.storage.blobs.path(sha256))
+        damage(runtime.storage.files.path(sha256))
     answer = await client.get(f"/api/jobs/{job['id']}/variants/a")
     assert await refusal(answer) == (500, "storage-failed")
 
@@ -216,7 +216,7 @@ async def test_a_damaged_source_is_replaced_by_the_next_upload(
 ) -> None:
     photo = own_photo()
     job = await made(client, photo, specs("a"))
-    path = runtime.storage.blobs.path(job["source"]["sha256"])
+    path = runtime.storage.files.path(job["source"]["sha256"])
     flip(path)
     answer = await send(client, photo, specs("b"))
 
@@ -236,7 +236,7 @@ async def test_a_variant_of_another_codec_that_is_lost_is_made_again_for_all_who
     await runtime.storage.blobs.put(blob.sha256, memoryview(content))
     kept.variants[0].blob = blob
     await journal.write([Record(snapshot(kept), snapshots(kept, [0]), None, b"")])
-    await asyncio.to_thread(runtime.storage.blobs.path(blob.sha256).unlink)
+    await asyncio.to_thread(runtime.storage.files.path(blob.sha256).unlink)
     answers = await asyncio.gather(*(client.get(job["variants"][0]["url"]) for _ in range(3)))
 
     assert [answer.status for answer in answers] == [200] * 3

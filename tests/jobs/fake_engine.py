@@ -224,6 +224,8 @@ class FakeEngine:
         keeps_sources: Whether an order that has to wait keeps its source in memory.
         full: Whether no more jobs may wait.
         bytes_of: The variant that a task makes of a source.
+        spare: How many orders more would be begun at once.
+        backlog_ms: What those that wait are expected to cost.
     """
 
     def __init__(self) -> None:
@@ -234,6 +236,15 @@ class FakeEngine:
         self.keeps_sources = True
         self.full = False
         self.bytes_of: Callable[[bytes, Task], bytes] = variant_bytes
+        self.spare = 0
+        self.backlog_ms = 1000.0
+        self.on_waiting: Callable[[str], None] = _nobody
+
+    @property
+    def next_waiting(self) -> str | None:
+        """As `Engine.next_waiting`: the oldest that is not at work."""
+        waiting = (w for w in self.works if not (w.content or w.decoded or w.abandoned))
+        return next((work.order.label for work in waiting), None)
 
     @property
     def as_engine(self) -> Engine:
@@ -273,6 +284,10 @@ class FakeEngine:
     def work_of(self, job_id: str) -> FakeWork:
         """The job's order, which has to run."""
         return next(work for work in self.works if work.order.label == job_id)
+
+
+def _nobody(label: str) -> None:
+    """Nobody is told."""
 
 
 def variant_bytes(source: bytes, task: Task) -> bytes:

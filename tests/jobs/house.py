@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
+from pixelpipe.jobs.dispatch import Queue
 from pixelpipe.jobs.model import Blob, Event, Job
+from pixelpipe.jobs.peers import Peers
 from pixelpipe.jobs.ports import Journal
 from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.records import Key
 from pixelpipe.jobs.retention import Retention, RetentionLimits
-from pixelpipe.jobs.service import JobService
+from pixelpipe.jobs.service import ALONE, JobService
 from pixelpipe.jobs.submission import Caller, SourceLimits, Submission, Wishes
 from pixelpipe.recipes.spec import Spec
 from pixelpipe.storage.journal import SqliteJournal
@@ -56,11 +58,26 @@ class House:
         folder: Where everything lies.
         kind: Which journal: "memory" or "sqlite".
         deep: Whether the gates are at SQLite's transactions, not at the journal's methods.
+        peers: Other processes that work there as well.
+        owner: Whose jobs this one's are.
+        queue: Where the jobs go that are accepted.
     """
 
-    def __init__(self, folder: Path, kind: str, *, deep: bool = False) -> None:
+    def __init__(  # noqa: PLR0913 - each is for some tests
+        self,
+        folder: Path,
+        kind: str,
+        *,
+        deep: bool = False,
+        peers: Peers = ALONE,
+        owner: str | None = None,
+        queue: Queue | None = None,
+    ) -> None:
         self._folder = folder
         self._deep = deep
+        self._peers = peers
+        self._owner = owner
+        self._queue = queue
         self._thread = ThreadPoolExecutor(1)
         self.messages = 0
         self.linger_s = 0.0  # From the next opening on.
@@ -197,6 +214,8 @@ class House:
             poison_s=_DAY_S,
             on_message=self._on_message,
             linger_s=self.linger_s,
+            peers=self._peers,
+            queue=self._queue,
         )
 
     def _journal(self, gates: Gates) -> Journal:
@@ -205,7 +224,9 @@ class House:
         database = GatedDatabase(self._folder / "journal.sqlite3", self.space)
         self._databases.append(database)
         database.gates = gates if self._deep else Gates()
-        journal = SqliteJournal(database, present=self.blobs.holds, remove=self.blobs.remove)
+        journal = SqliteJournal(
+            database, present=self.blobs.holds, remove=self.blobs.remove, owner=self._owner
+        )
         return journal if self._deep else GatedJournal(gates, journal).as_journal
 
     def _close_files(self) -> None:

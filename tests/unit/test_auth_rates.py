@@ -111,3 +111,23 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
 def test_a_setting_that_is_no_rate_stops_the_start(text: str) -> None:
     with pytest.raises(ValidationError, match="such as 100/minute"):
         Settings(rate_limit=text)
+
+
+async def test_what_others_have_let_on_counts_as_well() -> None:
+    told: list[str] = []
+    one, two = RateLimiter(tell=told.append), RateLimiter()
+    rate = parse_rate("5/minute")
+    for _ in range(3):
+        assert (await one.hit(rate, "key", "a")).allowed
+    for hit in told:
+        await two.hear(hit)
+    assert [(await two.hit(rate, "key", "a")).allowed for _ in range(3)] == [True, True, False]
+    assert (await two.hit(rate, "key", "b")).allowed
+
+
+async def test_what_was_refused_is_not_told() -> None:
+    told: list[str] = []
+    limiter = RateLimiter(tell=told.append)
+    for _ in range(4):
+        await limiter.hit(parse_rate("2/minute"), "a")
+    assert len(told) == 2

@@ -20,8 +20,12 @@ class Log:
         self.live: set[str] = set()
         self.lost: list[str] = []
         self.feed = Feed(self.journal, self.live.__contains__)
-        self.recorder = Recorder(self.journal, self.feed, self.lost.append)
+        self.recorder = Recorder(self.journal, self.feed, self.lose)
         self.recorder.insist()
+
+    def lose(self, job: Job) -> None:
+        """A job was lost."""
+        self.lost.append(job.id)
 
     async def job(self, job_id: str) -> Job:
         """A new job, under way: its first event is in the journal."""
@@ -106,7 +110,7 @@ async def test_the_reader_of_a_lost_job_is_let_go_without_an_end(log: Log) -> No
 async def test_what_is_older_than_memory_comes_from_the_journal(log: Log) -> None:
     a = await log.job("a")
     later = Feed(log.journal, log.live.__contains__)
-    recorder = Recorder(log.journal, later, log.lost.append)
+    recorder = Recorder(log.journal, later, log.lose)
     await recorder.record(a, EventType.JOB_STARTED)
     later.close()
     for after, expected in ((0, [1, 2]), (1, [2]), (2, [])):

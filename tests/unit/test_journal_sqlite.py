@@ -689,3 +689,21 @@ def _plain(outcome: Outcome) -> object:
     if outcome is None or isinstance(outcome, Event):
         return outcome
     return type(outcome), vars(outcome)
+
+
+async def test_the_jobs_of_the_living_are_left_to_them(tmp_path: Path) -> None:
+    shelf = Shelf()
+    shelf.put("large")
+    space = await asyncio.to_thread(Space, tmp_path, 4096)
+    database = await asyncio.to_thread(Database, tmp_path / "journal.sqlite3", space)
+    of = {
+        owner: SqliteJournal(database, present=shelf.present, remove=shelf.remove, owner=owner)
+        for owner in ("one", "two", "three")
+    }
+    for owner, journal in of.items():
+        await journal.write([entry(make_job(f"of {owner}"))])
+    assert [job.id for job in await of["two"].take_over({"one", "three"})] == ["of two"]
+    assert [job.id for job in await of["one"].take_over({"two"})] == ["of one", "of three"]
+    assert await of["two"].claim("of three", 1)
+    assert [job.id for job in await of["one"].take_over({"two"})] == ["of one"]
+    await asyncio.to_thread(database.close)

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from pixelpipe.auth.identity import Identity, Means
+from pixelpipe.jobs.peers import NoPeers
 from pixelpipe.server.guards.door import Door
 from tests.api_keys import NOW, make_key
 
@@ -37,7 +38,7 @@ class House:
 
     def __init__(self) -> None:
         self.keeper = Keeper()
-        self.door = Door(cast("Any", self.keeper))
+        self.door = Door(cast("Any", self.keeper), NoPeers())
 
     def stays(self, identity: Identity) -> Line:
         line = Line()

@@ -18,6 +18,7 @@ from pixelpipe.storage import blobs as blobs_module
 from pixelpipe.storage.blobs import FileBlobs
 from pixelpipe.storage.puts import Put
 from pixelpipe.storage.space import Space
+from pixelpipe.storage.writing import write_file
 from tests.filesystems import fill, small_filesystem
 
 MIB = 2**20
@@ -200,13 +201,13 @@ async def test_a_full_disk_is_told_and_the_reserve_given_up(disk: Path) -> None:
 async def test_room_that_comes_free_while_a_blob_is_written_is_not_taken(
     blobs: FileBlobs, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really = blobs_module._write_file
+    really = write_file
 
     def write_as_the_reserve_goes(path: Path, put: Put, *, sync: bool) -> None:
         assert space.exhausted()
         really(path, put, sync=sync)
 
-    monkeypatch.setattr(blobs_module, "_write_file", write_as_the_reserve_goes)
+    monkeypatch.setattr(blobs_module, "write_file", write_as_the_reserve_goes)
     with pytest.raises(StorageFullError):
         await blobs.put(SHA256, memoryview(CONTENT))
     assert _files(tmp_path / "blobs") == set()
@@ -236,13 +237,13 @@ async def test_a_blob_that_waits_for_room_is_not_written_over_and_over(
     space = await asyncio.to_thread(Space, disk, RESERVE_BYTES, poll_s=0.01)
     blobs = await asyncio.to_thread(FileBlobs, disk / "blobs", space)
     await space.start()
-    really, attempts = blobs_module._write_file, list[Path]()
+    really, attempts = write_file, list[Path]()
 
     def write(path: Path, put: Put, *, sync: bool) -> None:
         attempts.append(path)
         really(path, put, sync=sync)
 
-    monkeypatch.setattr(blobs_module, "_write_file", write)
+    monkeypatch.setattr(blobs_module, "write_file", write)
     filler = disk / "filler"
     await asyncio.to_thread(filler.write_bytes, bytes(12 * MIB))  # It leaves 8, and the reserve.
     waiting = asyncio.create_task(put_when_room(blobs, space, sha256, memoryview(content)))

@@ -17,6 +17,7 @@ from pixelpipe.storage import syncing
 from pixelpipe.storage.blobs import FileBlobs
 from pixelpipe.storage.puts import Put
 from pixelpipe.storage.space import Space
+from pixelpipe.storage.writing import write_file
 
 CONTENTS = [bytes([number]) * 1000 for number in range(5)]
 
@@ -114,14 +115,14 @@ async def test_what_the_disk_did_not_take_is_written_again(
 async def test_one_that_cannot_be_written_does_not_keep_the_others_out(
     blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = blobs_module._write_file
+    real = write_file
 
     def write(path: Path, put: Put, *, sync: bool) -> None:
         if put.sha256 == digest_of(CONTENTS[2]):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         real(path, put, sync=sync)
 
-    monkeypatch.setattr(blobs_module, "_write_file", write)
+    monkeypatch.setattr(blobs_module, "write_file", write)
     outcomes = await put_together(blobs)
     assert [outcome is True for outcome in outcomes] == [True, True, False, True, True]
 

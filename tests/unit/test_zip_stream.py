@@ -21,6 +21,7 @@ import pytest
 
 from pixelpipe.server import zip_stream
 from pixelpipe.server.zip_stream import CHUNK_BYTES, Entry, archive_size_bytes, chunks
+from pixelpipe.storage.stored import StoredFile
 
 MODIFIED = datetime(2026, 1, 31, 12, 34, 56, tzinfo=UTC)
 SIZES = [0, 1, 1000, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 7]
@@ -35,12 +36,12 @@ def content_of(name: str, size_bytes: int) -> bytes:
 def file_entry(folder: Path, name: str, size_bytes: int) -> Entry:
     path = folder / f"{zlib.crc32(name.encode())}-{size_bytes}"
     path.write_bytes(content_of(name, size_bytes))
-    return Entry(name, path, size_bytes)
+    return Entry(name, StoredFile(path), size_bytes)
 
 
 def file_of(entry: Entry) -> Path:
-    assert isinstance(entry.content, Path)
-    return entry.content
+    assert isinstance(entry.content, StoredFile)
+    return entry.content.path
 
 
 def bytes_entry(name: str, size_bytes: int) -> Entry:
@@ -129,8 +130,8 @@ async def test_the_same_entries_give_the_same_bytes(tmp_path: Path) -> None:
     entries = assorted(tmp_path)
     first = await archive(entries)
     for entry in entries:
-        if isinstance(entry.content, Path):
-            os.utime(entry.content, (0, 0))
+        if isinstance(entry.content, StoredFile):
+            os.utime(entry.content.path, (0, 0))
     assert await archive(entries) == first
     assert await archive(entries, MODIFIED + timedelta(seconds=2)) != first
 
@@ -196,7 +197,7 @@ async def test_memory_does_not_grow_with_the_files(tmp_path: Path) -> None:
     with large.open("wb") as file:
         file.truncate(64 * 1024 * 1024)
     large_bytes = large.stat().st_size
-    entries = [Entry(name, large, large_bytes) for name in ("large.png", "again.png")]
+    entries = [Entry(name, StoredFile(large), large_bytes) for name in ("large.png", "again.png")]
     tracemalloc.start()
     try:
         sent_bytes = 0
@@ -250,7 +251,7 @@ async def test_a_file_that_changes_its_bytes_while_it_is_sent_is_an_error(tmp_pa
 
 async def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        await archive([bytes_entry("a.jpg", 5), Entry("b.jpg", tmp_path / "gone", 5)])
+        await archive([bytes_entry("a.jpg", 5), Entry("b.jpg", StoredFile(tmp_path / "gone"), 5)])
 
 
 async def test_files_are_opened_one_after_the_other(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pixelpipe.auth.rates import RateLimiter
 from pixelpipe.auth.signing import Signer
 from pixelpipe.auth.watched_keys import WatchedKeys
 from pixelpipe.config import Settings
+from pixelpipe.jobs.peers import Kind, Notice, Peers
 from pixelpipe.kept_secrets import URL_SECRETS
 from pixelpipe.server.context import RUNTIME
 from pixelpipe.sites import address_of
@@ -38,14 +39,23 @@ class Door:
 
     Args:
         keeper: Tells who somebody is.
+        peers: Others at whose doors the same come, and count.
     """
 
-    def __init__(self, keeper: Doorkeeper) -> None:
+    def __init__(self, keeper: Doorkeeper, peers: Peers) -> None:
         self.keeper = keeper
-        self.limiter = RateLimiter()
+        self.limiter = RateLimiter(tell=lambda hit: peers.tell(Notice(Kind.HIT, hit)))
+        self._hits: set[asyncio.Task[None]] = set()
+        peers.listen(self._hear)
         # Of the known it was seen that they are good for as long as the keys stay as they are.
         self._known: set[Guest] = set()
         self._others: set[Guest] = set()
+
+    def _hear(self, notice: Notice) -> None:
+        if notice.kind is Kind.HIT:
+            counting = asyncio.create_task(self.limiter.hear(notice.about))
+            self._hits.add(counting)
+            counting.add_done_callback(self._hits.discard)
 
     def stay(self, request: web.Request, identity: Identity) -> Guest:
         """An answer begins that lasts: it is cut off when its reader would not be let in again."""
@@ -104,7 +114,9 @@ async def open_door(app: web.Application) -> AsyncIterator[None]:
     elif settings.public_url or settings.trusted_proxies or not _is_loopback(settings.host):
         _log.warning("anybody who reaches this server may do anything: no key is needed")
     secrets = await asyncio.to_thread(URL_SECRETS.load, settings.url_secrets, settings.data_dir)
-    app[DOOR] = door = Door(Doorkeeper(keys, Signer(secrets), required=required))
+    app[DOOR] = door = Door(
+        Doorkeeper(keys, Signer(secrets), required=required), app[RUNTIME].peers
+    )
     watching = asyncio.create_task(door.watch()) if required else None
     try:
         yield

@@ -1,0 +1,103 @@
+"""The end of the journal, to which others write as well: each event is announced once, in order."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from pixelpipe.errors import StorageFailedError
+from pixelpipe.jobs.model import Event
+from pixelpipe.jobs.ports import Journal
+
+_BATCH = 500
+_BATCH_BYTES = 1024 * 1024
+# A notice may be lost.
+_LOOK_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Announced(Protocol):
+    """Who is told of what is in the journal."""
+
+    def announce(self, events: Sequence[Event]) -> None:
+        """Events that are in the journal by now, in its order."""
+
+
+class Tail:
+    """Reads what other processes have recorded, and puts what was recorded here in its place.
+
+    Args:
+        journal: What is read.
+        readers: Told of each event, once, in order.
+        on_own: Called when something was recorded here.
+    """
+
+    def __init__(self, journal: Journal, readers: Announced, on_own: Callable[[], None]) -> None:
+        self._journal = journal
+        self._readers = readers
+        self._on_own = on_own
+        self._position = 0
+        self._news = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin with what is recorded from now on.
+
+        Raises:
+            StorageFailedError: The journal cannot be read.
+        """
+        self._position = await self._journal.last_event_id()
+        self._reading = asyncio.create_task(self._read_on())
+
+    async def close(self) -> None:
+        """Announce nothing more."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    def look(self) -> None:
+        """There is something new in the journal."""
+        self._news.set()
+
+    def announce(self, events: Sequence[Event]) -> None:
+        """Take in what was recorded here: at once where nothing of others comes before it."""
+        if not events:
+            return
+        if events[0].id == self._position + 1:
+            self._hand_on(events)
+        else:
+            self.look()
+        self._on_own()
+
+    def _hand_on(self, events: Sequence[Event]) -> None:
+        self._position = events[-1].id
+        self._readers.announce(events)
+
+    async def _read_on(self) -> None:
+        complained = False
+        while True:
+            self._news.clear()
+            try:
+                while await self._read_some():
+                    pass
+            except StorageFailedError as error:
+                if not complained:
+                    _log.warning("what others recorded cannot be read", error=str(error))
+                complained = True
+            else:
+                complained = False
+            try:
+                await asyncio.wait_for(self._news.wait(), _LOOK_S)
+            except TimeoutError:
+                continue
+
+    async def _read_some(self) -> bool:
+        """Whether there may be more."""
+        found = await self._journal.events(self._position, None, _BATCH, _BATCH_BYTES)
+        # Meanwhile some of them may have been recorded, and announced, here.
+        fresh = [event for event in found if event.id > self._position]
+        if fresh:
+            self._hand_on(fresh)
+        return bool(found)

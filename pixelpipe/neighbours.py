@@ -1,0 +1,119 @@
+"""Server processes of one machine that tell one another what is new, by Unix datagrams."""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from pixelpipe.jobs.peers import Kind, Notice
+from pixelpipe.storage.folder import usable
+
+_MOST_BYTES = 4096
+_AT_ONCE = 64
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which of several server processes over one data folder a process is.
+
+    Attributes:
+        number: From 1 on; the first does what one does for all.
+        count: How many there are.
+    """
+
+    number: int = 1
+    count: int = 1
+
+    @property
+    def owner(self) -> str:
+        """Whose jobs its jobs are, also after it was started again."""
+        return _owner(self.number)
+
+    @property
+    def others(self) -> list[int]:
+        """The numbers of the others."""
+        return [number for number in range(1, self.count + 1) if number != self.number]
+
+
+class Neighbours:
+    """`jobs.peers.Peers` for the processes of one machine.
+
+    A notice for a process that is being started again, or that has too many waiting, is lost; of
+    those that wait the last is read after the notice that was lost, and so finds what it told of.
+
+    Args:
+        place: Which of them this is.
+        folder: Where their sockets are; made if it is not there. Who may enter it is believed.
+
+    Raises:
+        FolderError: The folder cannot be used.
+    """
+
+    alone = False
+
+    def __init__(self, place: Place, folder: Path) -> None:
+        self.leader = place.number == 1
+        self.owners = frozenset(_owner(number) for number in place.others)
+        self._listeners: list[Callable[[Notice], None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        with usable(f"the folder {folder}"):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            # By way of this, for the name of a socket has no room for long paths.
+            self._folder = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+            self._others = [self._address(number) for number in place.others]
+            own = folder / str(place.number)
+            own.unlink(missing_ok=True)
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
+            self._socket.bind(self._address(place.number))
+
+    def tell(self, notice: Notice) -> None:
+        """Tell the others; see the port."""
+        said = json.dumps([notice.kind, notice.about]).encode()
+        for address in self._others:
+            with suppress(BlockingIOError, ConnectionRefusedError, FileNotFoundError):
+                self._socket.sendto(said, address)
+
+    def listen(self, hear: Callable[[Notice], None]) -> None:
+        """Call `hear` with what they tell; see the port."""
+        self._listeners.append(hear)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self._socket, self._read)
+
+    def close(self) -> None:
+        """Hear and tell nothing more."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket)
+        self._socket.close()
+        os.close(self._folder)
+
+    def _address(self, number: int) -> str:
+        return f"/proc/self/fd/{self._folder}/{number}"
+
+    def _read(self) -> None:
+        with suppress(BlockingIOError):
+            for _ in range(_AT_ONCE):
+                self._take(self._socket.recv(_MOST_BYTES))
+
+    def _take(self, said: bytes) -> None:
+        try:
+            kind, about = json.loads(said)
+            notice = Notice(Kind(kind), str(about))
+        except (TypeError, ValueError):
+            _log.warning("a notice of another process cannot be read")
+            return
+        for hear in self._listeners:
+            hear(notice)
+
+
+def _owner(number: int) -> str:
+    return f"process-{number}"

@@ -1,0 +1,164 @@
+"""A node at work: takes jobs from the queue and runs them, each to its end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import structlog
+from bullmq import UnrecoverableError
+
+from pixelpipe.engine.uploads import Upload
+from pixelpipe.errors import (
+    StorageFailedError,
+    WorkerCrashedError,
+    WorkerLostError,
+)
+from pixelpipe.jobs.model import Job, JobState
+from pixelpipe.jobs.reach import EVERYBODYS
+from pixelpipe.jobs.submission import Caller, Sender, Submission, Wishes
+from pixelpipe.jobs.views import job_document
+from pixelpipe.recipes.mistakes import Mistake, invalid_spec
+from pixelpipe.runtime import Runtime
+from pixelpipe.scaleout import queue_format
+from pixelpipe.scaleout.queue_format import (
+    QueueSource,
+    Wanted,
+    check_accepted,
+    progress_of,
+    read_request,
+    result_of,
+    unknown_name,
+)
+from pixelpipe.scaleout.queue_job import GivenUp, QueuedJob
+from pixelpipe.server.names import source_name
+from pixelpipe.server.sources import Sources, file_name
+
+# Whose turn a job has that another program has put into the queue: all of them are one client.
+CLIENT = "queue"
+_TOLD_S = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Node:
+    """Does what is taken from the queue, by the service and the workers of this process.
+
+    Args:
+        runtime: Of this process.
+        sources: Fetches photographs from URLs.
+    """
+
+    def __init__(self, runtime: Runtime, sources: Sources) -> None:
+        self._runtime = runtime
+        self._service = runtime.service
+        self._sources = sources
+
+    async def process(self, queued: QueuedJob) -> object:
+        """Run a job to its end; see `scaleout.queue_job.Process`.
+
+        Returns:
+            The queue's return value for it: a `JobResult`.
+
+        Raises:
+            UnrecoverableError: It has failed, or was cancelled.
+            PixelPipeError: It was not begun; what it says.
+        """
+        job_id = await self._job_id(queued)
+        telling = asyncio.create_task(self._tell(queued, job_id))
+        try:
+            job = await self._service.work(job_id)
+            await asyncio.wait({telling}, timeout=_TOLD_S)
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+        return _outcome(job)
+
+    async def give_up(self, queued: QueuedJob, why: GivenUp) -> None:
+        """Record the end of a job that is not done; see `scaleout.queue_job.GiveUp`."""
+        job_id = await queued.journal_id()
+        if not await self._service.exists(job_id):
+            return
+        if why is GivenUp.CANCELLED:
+            await self._service.cancel_taken(job_id)
+            return
+        died = WorkerCrashedError("Node after node went away while it worked on this.")
+        await self._service.work(job_id, died)
+
+    async def _job_id(self, queued: QueuedJob) -> str:
+        match queued.name:
+            case queue_format.ACCEPTED:
+                check_accepted(queued.data)
+                return await queued.journal_id()
+            case queue_format.IMAGE:
+                return await self._accepted(queued)
+        raise unknown_name(queued.name)
+
+    async def _accepted(self, queued: QueuedJob) -> str:
+        """The job for what another program asks for; the same one when it is begun again."""
+        settings = self._runtime.settings
+        wanted = read_request(queued.data, self._runtime.presets, settings)
+        job_id = await queued.journal_id()
+        if not await self._service.exists(job_id):
+            caller = Caller(tenant=wanted.request.tenant or "", client=CLIENT)
+            async with self._source(wanted.request.source, caller) as upload:
+                submission = _submission(upload, wanted, caller, queued.priority)
+                await self._service.accept(replace(submission, job_id=job_id), held=True)
+        return job_id
+
+    @asynccontextmanager
+    async def _source(self, source: QueueSource, caller: Caller) -> AsyncIterator[Upload]:
+        sender = Sender(tenant=caller.tenant, client=caller.client)
+        room = partial(self._service.receive, stored=True, sender=sender)
+        if source.url is not None:
+            self._sources.check(source.url)
+            async with self._sources.fetch(source.url, CLIENT, room) as upload:
+                yield upload
+            return
+        assert source.sha256 is not None, "it has either"
+        size_bytes = await self._runtime.storage.blobs.size_bytes(source.sha256)
+        if size_bytes is None:
+            detail = "must be the digest of a blob that is in the store"
+            raise invalid_spec([Mistake(("source", "sha256"), detail)])
+        content = bytearray(size_bytes)
+        await self._runtime.storage.blobs.read_into(source.sha256, memoryview(content))
+        async with room(size_bytes) as upload:
+            await upload.write(bytes(content))
+            yield upload
+
+    async def _tell(self, queued: QueuedJob, job_id: str) -> None:
+        """Have the queue show what happens to the job."""
+        try:
+            async with aclosing(self._service.follow(0, [job_id], EVERYBODYS)) as batches:
+                async for batch in batches:
+                    for event in batch:
+                        await queued.progress(progress_of(event.type, event.data))
+        except StorageFailedError as error:
+            _log.warning("the progress of a job is not shown", job=job_id, error=str(error))
+
+
+def _submission(upload: Upload, wanted: Wanted, caller: Caller, priority: int) -> Submission:
+    request = wanted.request
+    wishes = Wishes(priority=priority, webhook=request.webhook)
+    name = source_name(
+        request.name or (file_name(request.source.url) if request.source.url else None)
+    )
+    return Submission(upload, name, wanted.specs, 0.0, caller, wishes, wanted.accepted)
+
+
+def _outcome(job: Job) -> dict[str, Any]:
+    if job.state in {JobState.COMPLETED, JobState.PARTIAL}:
+        return result_of(job_document(job))
+    if job.state is JobState.CANCELLED:
+        raise UnrecoverableError("cancelled: The job was cancelled.")
+    if job.state is JobState.FAILED:
+        raise UnrecoverableError(_failure(job))
+    raise WorkerLostError("Another node has the job.")
+
+
+def _failure(job: Job) -> str:
+    problems = [*job.problems, *(v.problem for v in job.variants if v.problem)]
+    slug = problems[0]["type"].rpartition(":")[2]
+    return f"{slug}: {problems[0]['detail']}"
