@@ -58,7 +58,7 @@ def _program(
 
 
 @app.command()
-def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def serve(  # noqa: PLR0913 - each is an option of the command
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes any free one.")] = None,
     data: Annotated[
@@ -68,6 +68,10 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
     processes: Annotated[
         int | None, typer.Option(help="Server processes on the port; each has a part of the rest.")
     ] = None,
+    *,
+    work: Annotated[
+        bool, typer.Option(help="Take jobs from the queue, too, where there is one.")
+    ] = True,
     presets: PresetsFile = None,
 ) -> None:
     """Serve the API and the page until SIGINT or SIGTERM."""
@@ -82,11 +86,36 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
     if settings.processes > 1:
         _supervise(settings)
         return
+    if settings.redis and work:
+        _serve_and_work(settings)
+        return
     from pixelpipe.logs import configure_logs
     from pixelpipe.server.run import serve as run
 
     configure_logs(settings.log_level)
     _serve(run(settings))
+
+
+@app.command()
+def work(workers: Workers = None, presets: PresetsFile = None) -> None:
+    """Work on jobs of the queue until SIGINT or SIGTERM, without a server."""
+    settings = settings_of(workers=workers, presets_file=presets)
+    if not settings.redis:
+        end(BAD_USE, "there is no queue: set PIXELPIPE_REDIS_URL")
+    from pixelpipe import node
+    from pixelpipe.logs import configure_logs
+
+    configure_logs(settings.log_level)
+    _serve(node.work(settings))
+
+
+def _serve_and_work(settings: "Settings") -> None:
+    from pixelpipe.logs import configure_logs
+    from pixelpipe.node import working
+    from pixelpipe.server.run import serve as run
+
+    configure_logs(settings.log_level)
+    _serve(run(settings, beside=working))
 
 
 def _serve(work: Coroutine[Any, Any, None]) -> None:
@@ -102,6 +131,8 @@ def _serve(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _supervise(settings: "Settings") -> None:
+    if settings.redis:
+        end(BAD_USE, "several processes share a data folder; with Redis, start several servers")
     from pixelpipe.logs import configure_logs
     from pixelpipe.supervisor import ProcessEndedError, SharesError, supervise
 

@@ -14,7 +14,7 @@ from pixelpipe import kept_secrets, rate_notation, sites
 
 MIB = 1024 * 1024
 
-SECRETS = ("webhook_secrets", "url_secrets")
+SECRETS = ("webhook_secrets", "url_secrets", "redis_url", "redis_password")
 
 _PREFIX = "PIXELPIPE_"
 # Where the object storage is, and who we are there, in the names that its own programs have.
@@ -70,6 +70,37 @@ class Settings(BaseSettings):
         default=False,
         description="Whether a variant in object storage is answered with a redirect to a signed "
         "URL there, good for a minute.",
+    )
+    redis_url: str | None = Field(
+        None,
+        description="Redis for journal and queue of several machines: "
+        "`redis://[[user]:password@]host[:port][/database]`, `rediss://` or `unix://`; default: "
+        "that of the next three, if there is a host.",
+    )
+    redis_host: str | None = Field(
+        None,
+        validation_alias=AliasChoices("PIXELPIPE_REDIS_HOST", "REDIS_HOST"),
+        description="Host of Redis.",
+    )
+    redis_port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        6379,
+        validation_alias=AliasChoices("PIXELPIPE_REDIS_PORT", "REDIS_PORT"),
+        description="Port of Redis.",
+    )
+    redis_password: str | None = Field(
+        None,
+        validation_alias=AliasChoices("PIXELPIPE_REDIS_PASSWORD", "REDIS_PASSWORD"),
+        description="Password of Redis.",
+    )
+    queue: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = Field(
+        "pixelpipe", description="Name of the queue, as programs of Node give it to BullMQ."
+    )
+    queue_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_{}-]{1,64}$")] = Field(
+        "bull", description="What the queue's keys begin with."
+    )
+    queue_concurrency: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        None,
+        description="Jobs that a node takes from the queue at a time; default: its workers and 2.",
     )
     workers: Annotated[int, Field(ge=1, le=512)] | None = Field(
         None,
@@ -237,12 +268,19 @@ class Settings(BaseSettings):
         "info", description="Log level."
     )
 
-    @field_validator("port", mode="before")
+    @property
+    def redis(self) -> str | None:
+        """The URL of Redis; None where there is none."""
+        if self.redis_url:
+            return self.redis_url
+        return sites.redis_url(self.redis_host, self.redis_port, self.redis_password)
+
+    @field_validator("port", "redis_port", mode="before")
     @classmethod
-    def _own_port(cls, value: object) -> object:
+    def _own_port(cls, value: object, info: ValidationInfo) -> object:
         """Kubernetes sets `<SERVICE>_PORT=tcp://...` for each of its services; it is not ours."""
-        if isinstance(value, str) and value.startswith("tcp://"):
-            return cls.model_fields["port"].default
+        if isinstance(value, str) and value.startswith("tcp://") and info.field_name:
+            return cls.model_fields[info.field_name].default
         return value
 
     @field_validator("host")

@@ -56,14 +56,15 @@ class SecretKind:
         path = folder / self.file
         try:
             if not path.exists():
-                write_private(path, self._made() + "\n")
+                write_private(path, self.made() + "\n")
             return self.parse(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise SecretError(f"cannot keep a {self.name} in {path}: {error.strerror}") from error
         except ValueError as error:
             raise SecretError(f"the file {path} is damaged: {error}") from error
 
-    def _made(self) -> str:
+    def made(self) -> str:
+        """A new one."""
         return self.prefix + base64.b64encode(secrets.token_bytes(_NEW_BYTES)).decode()
 
     def _parse(self, word: str, number: int) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from bullmq import UnrecoverableError
 
+from pixelpipe.config import Settings
 from pixelpipe.engine.uploads import Upload
 from pixelpipe.errors import (
     StorageFailedError,
@@ -21,7 +22,7 @@ from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.submission import Caller, Sender, Submission, Wishes
 from pixelpipe.jobs.views import job_document
 from pixelpipe.recipes.mistakes import Mistake, invalid_spec
-from pixelpipe.runtime import Runtime
+from pixelpipe.runtime import Runtime, open_runtime
 from pixelpipe.scaleout import queue_format
 from pixelpipe.scaleout.queue_format import (
     QueueSource,
@@ -33,12 +34,16 @@ from pixelpipe.scaleout.queue_format import (
     unknown_name,
 )
 from pixelpipe.scaleout.queue_job import GivenUp, QueuedJob
+from pixelpipe.scaleout.queue_worker import Work, open_queue_worker
 from pixelpipe.server.names import source_name
-from pixelpipe.server.sources import Sources, file_name
+from pixelpipe.server.run import watch_signals
+from pixelpipe.server.sources import Sources, fetching, file_name
 
 # Whose turn a job has that another program has put into the queue: all of them are one client.
 CLIENT = "queue"
 _TOLD_S = 2.0
+# Their sources are read while those before them are worked on.
+_AHEAD = 2
 
 _log = structlog.get_logger(__name__)
 
@@ -162,3 +167,31 @@ def _failure(job: Job) -> str:
     problems = [*job.problems, *(v.problem for v in job.variants if v.problem)]
     slug = problems[0]["type"].rpartition(":")[2]
     return f"{slug}: {problems[0]['detail']}"
+
+
+@asynccontextmanager
+async def working(runtime: Runtime) -> AsyncIterator[None]:
+    """Take jobs from the queue for as long as the context lasts; what runs then is let end."""
+    assert runtime.cluster is not None, "there is a queue"
+    settings = runtime.settings
+    async with fetching(settings) as sources:
+        node = Node(runtime, sources)
+        work = Work(
+            process=node.process,
+            give_up=node.give_up,
+            concurrency=settings.queue_concurrency or runtime.engine.limits.workers + _AHEAD,
+        )
+        worker = await open_queue_worker(runtime.cluster.place, work)
+        worker.start()
+        try:
+            yield
+        finally:
+            await worker.close(settings.drain_timeout_s)
+
+
+async def work(settings: Settings) -> None:
+    """Work without answering anybody, until SIGINT or SIGTERM."""
+    told_to_stop = watch_signals()
+    async with open_runtime(settings) as runtime, working(runtime):
+        print("PixelPipe works", flush=True)  # noqa: T201 - for who started it
+        await told_to_stop.wait()

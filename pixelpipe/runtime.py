@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, as
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -16,7 +17,7 @@ from pixelpipe.engine.machine import available_cpus, default_arena_bytes, shared
 from pixelpipe.engine.process import WORKER_MAIN
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.peers import NoPeers, Peers
-from pixelpipe.jobs.ports import Outbox, RemoteBlobs
+from pixelpipe.jobs.ports import Outbox, RemoteBlobs, SweptBlobs
 from pixelpipe.jobs.retention import RetentionLimits
 from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.submission import SourceLimits
@@ -24,7 +25,17 @@ from pixelpipe.neighbours import Neighbours, Place
 from pixelpipe.recipes.presets import Presets, load_presets
 from pixelpipe.sites import link_root, read_storage_url
 from pixelpipe.storage.folder import FolderError
-from pixelpipe.storage.opening import Elsewhere, Share, Storage, open_storage
+from pixelpipe.storage.opening import (
+    Elsewhere,
+    Share,
+    Storage,
+    open_shared_folder,
+    open_storage,
+)
+from pixelpipe.storage.spaces import Spaces
+
+if TYPE_CHECKING:
+    from pixelpipe.scaleout.cluster import Cluster
 
 ALONE = Place()
 NO_PEERS = NoPeers()
@@ -45,6 +56,7 @@ class Runtime:
     service: JobService
     place: Place = ALONE
     peers: Peers = NO_PEERS
+    cluster: "Cluster | None" = None
 
     def ready(self) -> dict[str, object]:
         """Facts for a readiness probe; `ready` says whether work is accepted and can be done."""
@@ -72,6 +84,8 @@ class Runtime:
 
     def _missing(self) -> Iterator[str]:
         """What the work needs, and does not answer."""
+        if self.cluster is not None and self.cluster.line.away:
+            yield "Redis"
         remote = self.storage.remote
         if remote is not None and remote.trouble is not None:
             yield "object storage"
@@ -106,22 +120,29 @@ async def open_runtime(
     Raises:
         PresetFileError: The user's own presets cannot be used.
         ArenaSizeError: /dev/shm is smaller than the arena that is asked for.
-        FolderError: The data folder cannot be used, or another server works in it.
+        FolderError: The data folder, or Redis, cannot be used, or another server works in it.
         WorkerStartError: The workers did not come up.
         SecretError: There is no secret to sign webhooks with.
         LeaseLeakError: On leaving: memory was not given back; a defect.
     """
     presets = await asyncio.to_thread(load_presets, settings.presets_file)
     async with AsyncExitStack() as closing:
-        opening = _storage(settings, place, durable=durable)
-        storage = await closing.enter_async_context(opening)
+        cluster = await _cluster(closing, settings) if durable else None
+        if cluster is not None:
+            shared = {
+                name: getattr(settings, name) or made for name, made in cluster.secrets.items()
+            }
+            settings = settings.model_copy(update=shared)
+        storage = await _stored_in(closing, settings, place, cluster, durable=durable)
         prepare_codec_environment(settings)
         engine = await asyncio.to_thread(lambda: Engine(_limits(settings), worker_main))
         closing.push_async_callback(engine.close)
         await engine.start()
-        peers = await _peers(closing, settings.data_dir, place)
+        peers = cluster.peers if cluster else await _peers(closing, settings.data_dir, place)
         calls = durable and peers.leader
         on_message = await _webhooks(closing, settings, storage.outbox) if calls else _nobody
+        if cluster is not None:
+            cluster.lead.on_gain = on_message
         service = JobService(
             engine,
             storage,
@@ -134,13 +155,67 @@ async def open_runtime(
             poison_s=settings.poison_s,
             on_message=on_message,
             peers=peers,
+            queue=cluster.line if cluster else None,
         )
         closing.push_async_callback(service.drain, settings.drain_timeout_s)
         if durable:
-            stored = await asyncio.to_thread(_stored, storage, all_of_them=peers.leader)
+            stored: Collection[str] = frozenset()
+            if cluster is None:
+                stored = await asyncio.to_thread(_stored, storage, all_of_them=peers.leader)
             await _recover(service, settings.data_dir, stored)
-            _suspect(closing, service, storage.remote, everything=peers.leader)
-        yield Runtime(settings, presets, engine, storage, service, place, peers)
+            if cluster is None:
+                _suspect(closing, service, storage.remote, everything=peers.leader)
+        yield Runtime(settings, presets, engine, storage, service, place, peers, cluster)
+
+
+async def _cluster(closing: AsyncExitStack, settings: Settings) -> "Cluster | None":
+    """What several machines share, if they do."""
+    url = settings.redis
+    if url is None:
+        return None
+    if not settings.storage_url:
+        raise FolderError(
+            "with Redis, all machines need one place for pictures: set PIXELPIPE_STORAGE_URL"
+        )
+    try:
+        from pixelpipe.scaleout.cluster import ClusterError, open_cluster  # noqa: PLC0415
+        from pixelpipe.scaleout.queue_place import QueuePlace  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise FolderError(f"Redis needs the extra scaleout: {error}") from error
+    place = QueuePlace(url, settings.queue, settings.queue_prefix)
+    opening = open_cluster(place, partial(_open_blobs, settings), settings.queue_limit)
+    try:
+        return await closing.enter_async_context(opening)
+    except (ClusterError, ValueError) as error:
+        raise FolderError(str(error)) from error
+
+
+@asynccontextmanager
+async def _open_blobs(settings: Settings, identity: str) -> AsyncIterator[SweptBlobs]:
+    """The blobs of all machines."""
+    assert settings.storage_url, "it was looked at"
+    elsewhere = _elsewhere(settings.storage_url)
+    if elsewhere.remote is not None:
+        async with elsewhere.remote(identity) as remote:
+            yield remote
+        return
+    assert elsewhere.folder is not None, "it is one or the other"
+    async with open_shared_folder(elsewhere.folder) as files:
+        yield files
+
+
+async def _stored_in(
+    closing: AsyncExitStack,
+    settings: Settings,
+    place: Place,
+    cluster: "Cluster | None",
+    *,
+    durable: bool,
+) -> Storage:
+    if cluster is not None:
+        nowhere = Spaces(())
+        return Storage(cluster.journal, cluster.outbox, cluster.blobs, nowhere, cluster.remote)
+    return await closing.enter_async_context(_storage(settings, place, durable=durable))
 
 
 def _storage(

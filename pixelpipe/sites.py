@@ -15,6 +15,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from urllib.parse import quote
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -267,3 +268,12 @@ def _network(text: str) -> Network:
 
 def _shown(text: str) -> str:
     return repr(text[:_SHOWN_CHARS])
+
+
+def redis_url(host: str | None, port: int, password: str | None) -> str | None:
+    """The URL of the Redis at `host`; None without a host."""
+    if not host:
+        return None
+    name = f"[{host}]" if ":" in host else host
+    login = f":{quote(password, safe='')}@" if password else ""
+    return f"redis://{login}{name}:{port}"

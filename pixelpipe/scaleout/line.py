@@ -1,7 +1,6 @@
 """The queue as the job service sees it."""
 
 import asyncio
-from contextlib import suppress
 
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.model import Job
@@ -23,12 +22,18 @@ class Line:
         self.limit = limit
         self._queue = queue
         self._waiting = 0
+        self._away = False
         self._counting: asyncio.Task[None] | None = None
 
     @property
     def waiting(self) -> int:
         """How many jobs waited a moment ago; see the port."""
         return self._waiting
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis could not be reached a moment ago."""
+        return self._away
 
     def start(self) -> None:
         """Count them from now on."""
@@ -56,8 +61,11 @@ class Line:
 
     async def _count(self) -> None:
         while True:
-            # While Redis is away nothing is accepted, so that nobody asks.
-            with suppress(StorageFailedError):
+            try:
                 counts = await self._queue.counts()
+            except StorageFailedError:
+                self._away = True
+            else:
+                self._away = False
                 self._waiting = counts.waiting + counts.delayed
             await asyncio.sleep(_COUNT_S)

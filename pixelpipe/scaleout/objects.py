@@ -191,6 +191,33 @@ class ObjectBlobs:
         """Whether the blob is sure to be there; see the port."""
         return self._presence.holds(blob)
 
+    async def present(self, blob: Blob) -> bool:
+        """Whether the blob is there: as is known here, or else as the store says.
+
+        Raises:
+            StorageFailedError: That could not be found out.
+        """
+        if self._presence.holds(blob):
+            return True
+        moment = self._presence.moment()
+        if await self.size_bytes(blob.sha256) != blob.size_bytes:
+            return False
+        self._presence.saw(blob, moment)
+        return True
+
+    async def remove_now(self, sha256: str) -> None:
+        """Remove the blob; on return it is gone, or was not there.
+
+        Raises:
+            StorageFailedError: It may still be there.
+        """
+        with self._presence.removing_now(sha256), suppress(NotThereError), self._place.asked():
+            await self._place.store.delete_async(key_of(sha256))
+
+    def doubt(self) -> None:
+        """Others may have removed what was stored or seen so far: it is looked for again."""
+        self._presence.doubt()
+
     def remove(self, sha256: str) -> None:
         """Note that the blob may go: it does once it is old enough, and nobody stores it anew."""
         self._presence.doom(sha256)

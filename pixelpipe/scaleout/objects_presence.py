@@ -108,6 +108,25 @@ class Presence:
             self._verified.pop(sha256, None)
             self._seen.pop(sha256, None)
 
+    @contextmanager
+    def removing_now(self, sha256: str) -> Iterator[None]:
+        """Around the removal of one of which somebody else has seen to it that nobody wants it."""
+        with self._lock:
+            self._removals += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._verified.pop(sha256, None)
+                self._seen.pop(sha256, None)
+                self._removals += 1
+
+    def doubt(self) -> None:
+        """Others may have removed what was seen so far."""
+        with self._lock:
+            self._seen.clear()
+            self._removals += 1
+
     def doom(self, sha256: str) -> None:
         """The journal has said that the blob may go."""
         with self._lock:

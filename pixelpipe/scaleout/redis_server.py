@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote
 
 import structlog
 from redis import exceptions as trouble
@@ -47,26 +46,6 @@ class RedisUrlError(ValueError):
 
 class UnfitRedisError(Exception):
     """The server cannot hold a journal; the message says why."""
-
-
-def redis_url(host: str, port: str | None = None, password: str | None = None) -> str:
-    """The URL of the Redis at `host`.
-
-    Args:
-        host: Its name or address.
-        port: Its port; Kubernetes gives a service's whole address by that name (`tcp://...`), and
-            that is passed over as if there were none.
-        password: What it asks for, if anything.
-
-    Raises:
-        RedisUrlError: The port is none.
-    """
-    given = "" if port is None or port.startswith("tcp://") else port.strip()
-    if given and not (given.isascii() and given.isdigit() and 0 < int(given) < 2**16):
-        raise RedisUrlError("the port of Redis must be a number from 1 to 65535")
-    name = f"[{host}]" if ":" in host else host
-    login = f":{quote(password, safe='')}@" if password else ""
-    return f"redis://{login}{name}:{given or 6379}"
 
 
 def open_pool(url: str) -> BlockingConnectionPool:

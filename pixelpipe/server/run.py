@@ -46,6 +46,15 @@ class ListenError(Exception):
     """The address cannot be listened on; the message says which and why."""
 
 
+# What is done with a runtime for as long as a context lasts.
+Beside = Callable[[Runtime], AbstractAsyncContextManager[None]]
+
+
+def _nothing(runtime: Runtime) -> AbstractAsyncContextManager[None]:
+    del runtime
+    return contextlib.nullcontext()
+
+
 def _say(url: str) -> None:
     print(f"PixelPipe listening on {url}", flush=True)  # noqa: T201 - for who started it
 
@@ -56,6 +65,7 @@ async def serve(
     *,
     place: Place = ALONE,
     on_listening: Callable[[str], None] = _say,
+    beside: Beside = _nothing,
 ) -> None:
     """Run the server until SIGINT or SIGTERM; one of several until SIGTERM.
 
@@ -64,6 +74,7 @@ async def serve(
         worker_main: What a worker process runs.
         place: Which of several on the same port it is.
         on_listening: Told of the URL.
+        beside: What else is done with the runtime while the server serves.
 
     Raises:
         DescriptorLimitError: So many connections cannot be held.
@@ -72,12 +83,12 @@ async def serve(
     connections = connections_held(settings, raise_limit())
     _ignore_broken_clients()
     _keep_freed_memory()
-    told_to_stop = _watch_signals(_SIGNALS if place == ALONE else _SIGNALS[1:])
+    told_to_stop = watch_signals(_SIGNALS if place == ALONE else _SIGNALS[1:])
     async with AsyncExitStack() as closing:
         opening = open_runtime(settings, worker_main, place=place)
         runtime = await _opened(closing, opening, told_to_stop)
         if runtime is not None:
-            await _serve(runtime, connections, told_to_stop, on_listening)
+            await _serve(runtime, connections, told_to_stop, on_listening, beside)
 
 
 async def _opened(
@@ -106,6 +117,7 @@ async def _serve(
     connections: int,
     told_to_stop: asyncio.Event,
     on_listening: Callable[[str], None],
+    beside: Beside,
 ) -> None:
     _warn_of_openness(runtime.sandbox)
     app = make_app(runtime)
@@ -118,12 +130,13 @@ async def _serve(
     # every 700, as Python does, takes the loop 4 % of its time.
     gc.set_threshold(_COLLECTED_AFTER)
     try:
-        on_listening(await _listen(runner, runtime))
-        await told_to_stop.wait()
-        # Connections that are open still get their answers while the work drains.
-        for site in list(runner.sites):
-            await site.stop()
-        await app[STREAMS].stop()
+        async with beside(runtime):
+            on_listening(await _listen(runner, runtime))
+            await told_to_stop.wait()
+            # Connections that are open still get their answers while the work drains.
+            for site in list(runner.sites):
+                await site.stop()
+            await app[STREAMS].stop()
         await runtime.service.drain(runtime.settings.drain_timeout_s)
     finally:
         await runner.cleanup()
@@ -154,7 +167,7 @@ def _ignore_broken_clients() -> None:
     warnings.simplefilter("ignore", BadContentDispositionParam)
 
 
-def _watch_signals(numbers: Sequence[signal.Signals]) -> asyncio.Event:
+def watch_signals(numbers: Sequence[signal.Signals] = _SIGNALS) -> asyncio.Event:
     """An event that the first signal sets; the second ends the process, and its workers with it."""
     told = asyncio.Event()
 

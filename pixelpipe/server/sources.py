@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from pixelpipe.config import Settings
 from pixelpipe.engine.uploads import Upload
 from pixelpipe.errors import (
     QueueFullError,
@@ -135,7 +136,13 @@ SOURCES: web.AppKey[Sources] = web.AppKey("sources", Sources)
 
 async def open_sources(app: web.Application) -> AsyncIterator[None]:
     """Get ready to fetch, if the settings allow it; a cleanup context of the application."""
-    settings = app[RUNTIME].settings
+    async with fetching(app[RUNTIME].settings) as app[SOURCES]:
+        yield
+
+
+@asynccontextmanager
+async def fetching(settings: Settings) -> AsyncIterator[Sources]:
+    """Photographs from URLs, if the settings allow it."""
     async with AsyncExitStack() as closing:
         session = None
         if settings.source_urls:
@@ -146,12 +153,11 @@ async def open_sources(app: web.Application) -> AsyncIterator[None]:
                     read_bytes=_READ_BYTES,
                 )
             )
-        app[SOURCES] = Sources(
+        yield Sources(
             session,
             allow_private=settings.source_url_private,
             timeout_s=settings.source_url_timeout_s,
         )
-        yield
 
 
 def file_name(url: str) -> str | None:

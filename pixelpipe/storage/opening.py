@@ -1,6 +1,7 @@
 """Opens and closes what a server, or a command, stores things in."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from pixelpipe.storage.spaces import Spaces
 OpenRemote = Callable[[str], AbstractAsyncContextManager[RemoteBlobs]]
 
 _IDENTITY = "storage-id"
+_LEAST_RESERVE_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,21 @@ async def open_storage(
         database = await asyncio.to_thread(_open_journal, path, blobs, space)
         closing.push_async_callback(asyncio.to_thread, database.close)
         yield Storage(*_journal(database, blobs, owner), blobs, Spaces(spaces))
+
+
+@asynccontextmanager
+async def open_shared_folder(folder: Path) -> AsyncIterator[FileBlobs]:
+    """The blobs in a folder that several nodes write to, such as one of all processes of a machine.
+
+    Raises:
+        FolderError: It cannot be used.
+    """
+    async with AsyncExitStack() as closing:
+        writer = secrets.randbits(48)
+        space = await _open_space(closing, folder / "nodes" / str(writer), _LEAST_RESERVE_BYTES)
+        blobs = await asyncio.to_thread(FileBlobs, folder / "blobs", space, writer)
+        closing.push_async_callback(asyncio.to_thread, blobs.close)
+        yield blobs
 
 
 async def _open_space(closing: AsyncExitStack, folder: Path, reserve_bytes: int) -> Space:

@@ -13,6 +13,7 @@ from pixelpipe.jobs.model import Event, JobState
 from pixelpipe.jobs.records import Key, LostJobError
 from pixelpipe.scaleout import redis_server
 from pixelpipe.scaleout.redis_server import open_redis
+from pixelpipe.sites import redis_url
 from tests.journals import (
     Stock,
     at,
@@ -265,7 +266,8 @@ async def test_no_message_shows_a_password(own_redis: LiveRedis, own: Stock) -> 
     await own.enter(make_job("a"))
     async with open_redis(own_redis.url) as server:
         await server.command("CONFIG", "SET", "requirepass", "another")
-        url = redis_server.redis_url("127.0.0.1", str(own_redis.port), PASSWORD)
+        url = redis_url("127.0.0.1", own_redis.port, PASSWORD)
+        assert url
         async with open_redis(url) as stranger:
             for call in (stranger.check(), redis_stock(stranger).journal.get("a")):
                 with pytest.raises(StorageFailedError) as failed:

@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+from pydantic import ValidationError
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
+from pixelpipe.config import Settings
 from pixelpipe.errors import StorageFailedError, StorageFullError, StorageUnavailableError
 from pixelpipe.scaleout.redis_server import (
     RedisServer,
@@ -14,33 +16,43 @@ from pixelpipe.scaleout.redis_server import (
     meaning_of,
     open_pool,
     open_redis,
-    redis_url,
 )
+from pixelpipe.sites import redis_url
 from tests.redis_server import PASSWORD, LiveRedis
 
 
 @pytest.mark.parametrize(
-    ("given", "url"),
+    ("variables", "url"),
     [
-        (("redis",), "redis://redis:6379"),
-        (("redis", "6380"), "redis://redis:6380"),
-        (("redis", ""), "redis://redis:6379"),
-        (("redis", "tcp://10.0.0.1:6379"), "redis://redis:6379"),
-        (("::1", "1"), "redis://[::1]:1"),
+        ({}, None),
+        ({"REDIS_PORT": "6380"}, None),
+        ({"REDIS_HOST": "redis"}, "redis://redis:6379"),
+        ({"REDIS_HOST": "redis", "REDIS_PORT": "6380"}, "redis://redis:6380"),
+        ({"REDIS_HOST": "redis", "REDIS_PORT": "tcp://10.0.0.1:6379"}, "redis://redis:6379"),
+        ({"REDIS_HOST": "::1", "REDIS_PORT": "1"}, "redis://[::1]:1"),
+        ({"REDIS_HOST": "redis", "PIXELPIPE_REDIS_HOST": "own"}, "redis://own:6379"),
+        ({"REDIS_HOST": "redis", "PIXELPIPE_REDIS_URL": "unix:///run/r"}, "unix:///run/r"),
     ],
 )
-def test_host_and_port_make_a_url(given: tuple[str, ...], url: str) -> None:
-    assert redis_url(*given) == url
+def test_the_environment_says_where_redis_is(
+    variables: dict[str, str], url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().redis == url
 
 
-@pytest.mark.parametrize("port", ["six", "0", "65536", "-1", "٣"])
-def test_a_port_that_is_none_is_refused(port: str) -> None:
-    with pytest.raises(RedisUrlError, match="1 to 65535"):
-        redis_url("redis", port)
+@pytest.mark.parametrize("port", ["six", "0", "65536", "-1"])
+def test_a_port_that_is_none_is_refused(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_PORT", port)
+    with pytest.raises(ValidationError):
+        Settings()
 
 
 def test_a_password_comes_through_as_it_is() -> None:
-    options = open_pool(redis_url("redis", None, PASSWORD)).connection_kwargs
+    url = redis_url("redis", 6379, PASSWORD)
+    assert url
+    options = open_pool(url).connection_kwargs
     assert (options["password"], options["host"], options["port"]) == (PASSWORD, "redis", 6379)
 
 
