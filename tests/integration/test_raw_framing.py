@@ -4,11 +4,12 @@ Each gets a stated status, and the connection is closed: what follows is taken f
 """
 
 import asyncio
+import socket
 from collections.abc import Iterator
 
 import pytest
 
-from tests.raw_sockets import Answer, head, raw, told
+from tests.raw_sockets import PATIENCE_S, Answer, head, raw, told
 from tests.serving import LiveServer
 
 MALFORMED = (400, "malformed-request")
@@ -266,3 +267,18 @@ async def test_an_expectation_that_nobody_meets(server: LiveServer, path: str) -
 
 async def test_the_log_has_no_traceback_of_all_that(server: LiveServer) -> None:
     assert "Traceback" not in server.log.read_text()
+
+
+async def test_the_answer_to_a_broken_body_is_followed_by_no_reset(server: LiveServer) -> None:
+    """A client that first sends all it has would lose the answer to one."""
+    flood = b"1;" + b"a" * 2_000_000 + b"\r\nx\r\n"
+
+    def answered() -> bytes:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as client:
+            client.sendall(head(POST, CHUNKED) + flood + LAST)
+            told = b""
+            while piece := client.recv(65536):
+                told += piece
+            return told
+
+    assert (await asyncio.to_thread(answered)).startswith(b"HTTP/1.1 400 ")

@@ -195,7 +195,19 @@ class Connection(web.RequestHandler):
         """As aiohttp does; what it raised itself leaves as a problem document."""
         if isinstance(resp, web.HTTPException) and not resp.prepared:
             resp = http_problem(request, resp)
-        return await super().finish_response(request, resp, start_time)
+        answered, reset = await super().finish_response(request, resp, start_time)
+        if self._over and not self._messages and not reset:
+            self._leave()
+            reset = True
+        return answered, reset
+
+    def _leave(self) -> None:
+        """The last answer is out, and more comes than is read: take it away for a moment."""
+        transport = self.transport
+        if transport is not None:
+            self.transport = None  # else aiohttp would close it
+            self._loop.call_soon(self.connection_lost, None)
+            self._farewells.say(transport, b"")
 
     def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401 - aiohttp's
         """Log a defect; what clients send wrong is none."""
