@@ -3,6 +3,8 @@
 # ruff: noqa: PLC0415 - `--help` and `--version` stay quick, `process` does without aiohttp
 
 import asyncio
+import multiprocessing
+import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -97,7 +99,14 @@ def serve(  # noqa: PLR0913 - each is an option of the command
 
 
 @app.command()
-def work(workers: Workers = None, presets: PresetsFile = None) -> None:
+def work(
+    workers: Workers = None,
+    presets: PresetsFile = None,
+    health: Annotated[
+        Path | None,
+        typer.Option(help="File to touch every 5 s while work can be done.", metavar="FILE"),
+    ] = None,
+) -> None:
     """Work on jobs of the queue until SIGINT or SIGTERM, without a server."""
     settings = settings_of(workers=workers, presets_file=presets)
     if not settings.redis:
@@ -106,7 +115,7 @@ def work(workers: Workers = None, presets: PresetsFile = None) -> None:
     from pixelpipe.logs import configure_logs
 
     configure_logs(settings.log_level)
-    _serve(node.work(settings))
+    _serve(node.work(settings, health))
 
 
 def _serve_and_work(settings: "Settings") -> None:
@@ -152,6 +161,9 @@ def _serve_one(settings: "Settings", place: "Place", listens: "Connection") -> N
     from pixelpipe.server.run import serve as run
 
     die_with_parent()
+    parent = multiprocessing.parent_process()
+    if parent is None or os.getppid() != parent.pid:
+        sys.exit(FAILED)  # It had died before that; its successor may be there by now.
     ignore_interrupts()
     configure_logs(settings.log_level)
     with listens:

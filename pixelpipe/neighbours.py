@@ -16,6 +16,8 @@ from pixelpipe.storage.folder import usable
 
 _MOST_BYTES = 4096
 _AT_ONCE = 64
+# As many as a system lets wait, unless it was told another number (unix(7), max_dgram_qlen).
+_CROWD = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -46,8 +48,9 @@ class Place:
 class Neighbours:
     """`jobs.peers.Peers` for the processes of one machine.
 
-    A notice for a process that is being started again, or that has too many waiting, is lost; of
-    those that wait the last is read after the notice that was lost, and so finds what it told of.
+    A notice for a process that is being started again is lost, and it looks for everything when it
+    begins. So is one for a process that has too many waiting: whoever finds so many supposes that
+    there was something in the journal, and in the outbox.
 
     Args:
         place: Which of them this is.
@@ -66,6 +69,7 @@ class Neighbours:
         self._loop: asyncio.AbstractEventLoop | None = None
         with usable(f"the folder {folder}"):
             folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)  # Something else may have been put there first.
             # By way of this, for the name of a socket has no room for long paths.
             self._folder = os.open(folder, os.O_PATH | os.O_DIRECTORY)
             self._others = [self._address(number) for number in place.others]
@@ -79,8 +83,15 @@ class Neighbours:
         """Tell the others; see the port."""
         said = json.dumps([notice.kind, notice.about]).encode()
         for address in self._others:
-            with suppress(BlockingIOError, ConnectionRefusedError, FileNotFoundError):
+            try:
                 self._socket.sendto(said, address)
+            except (BlockingIOError, ConnectionRefusedError, FileNotFoundError):
+                continue
+            except OSError as error:
+                # Who tells has done his work: it must not fail by this.
+                _log.warning(
+                    "another process could not be told", kind=notice.kind, error=str(error)
+                )
 
     def listen(self, hear: Callable[[Notice], None]) -> None:
         """Call `hear` with what they tell; see the port."""
@@ -100,9 +111,14 @@ class Neighbours:
         return f"/proc/self/fd/{self._folder}/{number}"
 
     def _read(self) -> None:
+        count = 0
         with suppress(BlockingIOError):
             for _ in range(_AT_ONCE):
                 self._take(self._socket.recv(_MOST_BYTES))
+                count += 1
+        if count >= _CROWD:
+            for kind in (Kind.RECORDED, Kind.MESSAGE):
+                self._hear(Notice(kind))
 
     def _take(self, said: bytes) -> None:
         try:
@@ -111,6 +127,9 @@ class Neighbours:
         except (TypeError, ValueError):
             _log.warning("a notice of another process cannot be read")
             return
+        self._hear(notice)
+
+    def _hear(self, notice: Notice) -> None:
         for hear in self._listeners:
             hear(notice)
 

@@ -1,10 +1,13 @@
 """A node at work: takes jobs from the queue and runs them, each to its end."""
 
 import asyncio
+import os
+import platform
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -13,7 +16,9 @@ from bullmq import UnrecoverableError
 from pixelpipe.config import Settings
 from pixelpipe.engine.uploads import Upload
 from pixelpipe.errors import (
+    MemoryFullError,
     StorageFailedError,
+    StorageUnavailableError,
     WorkerCrashedError,
     WorkerLostError,
 )
@@ -37,13 +42,17 @@ from pixelpipe.scaleout.queue_job import GivenUp, QueuedJob
 from pixelpipe.scaleout.queue_worker import Work, open_queue_worker
 from pixelpipe.server.names import source_name
 from pixelpipe.server.run import watch_signals
-from pixelpipe.server.sources import Sources, fetching, file_name
+from pixelpipe.server.sources import AT_ONCE_PER_CLIENT, Sources, fetching, file_name
+from pixelpipe.storage.folder import FolderError
+from pixelpipe.webhooks.targets import check_url
 
 # Whose turn a job has that another program has put into the queue: all of them are one client.
 CLIENT = "queue"
 _TOLD_S = 2.0
+_AGAIN_S = 1.0
 # Their sources are read while those before them are worked on.
 _AHEAD = 2
+_HEALTHY_EVERY_S = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -60,6 +69,8 @@ class Node:
         self._runtime = runtime
         self._service = runtime.service
         self._sources = sources
+        # More at a time are refused to one client.
+        self._turns = asyncio.Semaphore(AT_ONCE_PER_CLIENT)
 
     async def process(self, queued: QueuedJob) -> object:
         """Run a job to its end; see `scaleout.queue_job.Process`.
@@ -105,13 +116,24 @@ class Node:
         """The job for what another program asks for; the same one when it is begun again."""
         settings = self._runtime.settings
         wanted = read_request(queued.data, self._runtime.presets, settings)
+        if wanted.request.webhook is not None:
+            check_url(wanted.request.webhook, allow_private=settings.webhook_private)
         job_id = await queued.journal_id()
-        if not await self._service.exists(job_id):
-            caller = Caller(tenant=wanted.request.tenant or "", client=CLIENT)
-            async with self._source(wanted.request.source, caller) as upload:
-                submission = _submission(upload, wanted, caller, queued.priority)
-                await self._service.accept(replace(submission, job_id=job_id), held=True)
+        while not await self._service.exists(job_id):
+            try:
+                async with self._turns:
+                    await self._accept(wanted, job_id, queued.priority)
+            except (MemoryFullError, StorageUnavailableError) as error:
+                # Its program cannot help it, and may have given it one try.
+                _log.info("a job is not accepted yet", job=job_id, reason=str(error))
+                await asyncio.sleep(_AGAIN_S)
         return job_id
+
+    async def _accept(self, wanted: Wanted, job_id: str, priority: int) -> None:
+        caller = Caller(tenant=wanted.request.tenant or "", client=CLIENT)
+        async with self._source(wanted.request.source, caller) as upload:
+            submission = _submission(upload, wanted, caller, priority)
+            await self._service.accept(replace(submission, job_id=job_id), held=True)
 
     @asynccontextmanager
     async def _source(self, source: QueueSource, caller: Caller) -> AsyncIterator[Upload]:
@@ -180,6 +202,7 @@ async def working(runtime: Runtime) -> AsyncIterator[None]:
             process=node.process,
             give_up=node.give_up,
             concurrency=settings.queue_concurrency or runtime.engine.limits.workers + _AHEAD,
+            node=f"{platform.node()}-{os.getpid()}",
         )
         worker = await open_queue_worker(runtime.cluster.place, work)
         worker.start()
@@ -189,9 +212,47 @@ async def working(runtime: Runtime) -> AsyncIterator[None]:
             await worker.close(settings.drain_timeout_s)
 
 
-async def work(settings: Settings) -> None:
-    """Work without answering anybody, until SIGINT or SIGTERM."""
+@asynccontextmanager
+async def _told_by(file: Path | None, runtime: Runtime) -> AsyncIterator[None]:
+    """Touch a file again and again while work can be done: what has no HTTP is watched by that.
+
+    Raises:
+        FolderError: It cannot be made.
+    """
+    if file is None:
+        yield
+        return
+    try:
+        await asyncio.to_thread(file.touch)
+    except OSError as error:
+        raise FolderError(f"cannot touch {file}: {error.strerror}") from error
+    touching = asyncio.create_task(_touch(file, runtime))
+    try:
+        yield
+    finally:
+        touching.cancel()
+        await asyncio.gather(touching, return_exceptions=True)
+        await asyncio.to_thread(file.unlink, missing_ok=True)
+
+
+async def _touch(file: Path, runtime: Runtime) -> None:
+    while True:
+        await asyncio.sleep(_HEALTHY_EVERY_S)
+        if runtime.ready()["ready"]:
+            try:
+                await asyncio.to_thread(file.touch)
+            except OSError as error:
+                _log.warning("the health file cannot be touched", error=str(error))
+
+
+async def work(settings: Settings, health: Path | None = None) -> None:
+    """Work without answering anybody, until SIGINT or SIGTERM.
+
+    Args:
+        settings: The settings.
+        health: File that is touched every 5 s while work can be done, and goes in the end.
+    """
     told_to_stop = watch_signals()
-    async with open_runtime(settings) as runtime, working(runtime):
+    async with open_runtime(settings) as runtime, working(runtime), _told_by(health, runtime):
         print("PixelPipe works", flush=True)  # noqa: T201 - for who started it
         await told_to_stop.wait()

@@ -25,6 +25,7 @@ from pixelpipe.neighbours import Neighbours, Place
 from pixelpipe.recipes.presets import Presets, load_presets
 from pixelpipe.sites import link_root, read_storage_url
 from pixelpipe.storage.folder import FolderError
+from pixelpipe.storage.marks import FileMarks
 from pixelpipe.storage.opening import (
     Elsewhere,
     Share,
@@ -147,25 +148,37 @@ async def open_runtime(
             engine,
             storage,
             limits=SourceLimits(settings.max_pixels, settings.max_side_px),
-            retention=RetentionLimits(
-                retention_s=settings.retention_s,
-                storage_bytes=settings.storage_bytes,
-                every_s=settings.upkeep_s,
-            ),
+            retention=_retention(settings),
             poison_s=settings.poison_s,
             on_message=on_message,
             peers=peers,
+            marks=await _marks(closing, settings.data_dir, place),
             queue=cluster.line if cluster else None,
         )
         closing.push_async_callback(service.drain, settings.drain_timeout_s)
+        runtime = Runtime(settings, presets, engine, storage, service, place, peers, cluster)
         if durable:
-            stored: Collection[str] = frozenset()
-            if cluster is None:
-                stored = await asyncio.to_thread(_stored, storage, all_of_them=peers.leader)
-            await _recover(service, settings.data_dir, stored)
-            if cluster is None:
-                _suspect(closing, service, storage.remote, everything=peers.leader)
-        yield Runtime(settings, presets, engine, storage, service, place, peers, cluster)
+            await _begin(closing, runtime)
+        yield runtime
+
+
+async def _begin(closing: AsyncExitStack, runtime: Runtime) -> None:
+    """Take up what is unfinished, and find what nobody needs."""
+    storage, leader, alone = runtime.storage, runtime.peers.leader, runtime.cluster is None
+    stored: Collection[str] = frozenset()
+    if alone:
+        stored = await asyncio.to_thread(_stored, storage, all_of_them=leader)
+    await _recover(runtime.service, runtime.settings.data_dir, stored)
+    if alone:
+        _suspect(closing, runtime.service, storage.remote, everything=leader)
+
+
+def _retention(settings: Settings) -> RetentionLimits:
+    return RetentionLimits(
+        retention_s=settings.retention_s,
+        storage_bytes=settings.storage_bytes,
+        every_s=settings.upkeep_s,
+    )
 
 
 async def _cluster(closing: AsyncExitStack, settings: Settings) -> "Cluster | None":
@@ -242,6 +255,14 @@ async def _peers(closing: AsyncExitStack, folder: Path, place: Place) -> Peers:
     neighbours = await asyncio.to_thread(Neighbours, place, folder / "processes")
     closing.callback(neighbours.close)
     return neighbours
+
+
+async def _marks(closing: AsyncExitStack, folder: Path, place: Place) -> FileMarks | None:
+    if place == ALONE:
+        return None
+    marks = await asyncio.to_thread(FileMarks, folder / "processes" / "in-use")
+    closing.callback(marks.close)
+    return marks
 
 
 def _stored(storage: Storage, *, all_of_them: bool) -> frozenset[str]:

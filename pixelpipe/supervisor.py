@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import ceil
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from typing import Any
 
 import structlog
 
@@ -154,20 +155,21 @@ class _Child:
         with told:
             with tells:
                 context = multiprocessing.get_context("spawn")
-                self.process = context.Process(
+                process = context.Process(
                     target=self.serve,
                     args=(self.settings, self.place, tells),
                     name=f"pixelpipe-{self.place.number}",
                 )
                 # Here, and not in a thread: it dies with the thread that has started it.
-                self.process.start()
+                process.start()
+                self.process = process
             self.started_s = loop.time()
             await _readable(told.fileno())
             try:
                 url: str = told.recv_bytes().decode()
             except EOFError:
-                await asyncio.to_thread(self.process.join)
-                raise ProcessEndedError(self.process.exitcode or 1) from None
+                await asyncio.to_thread(process.join)
+                raise ProcessEndedError(process.exitcode or 1) from None
         return url
 
     async def keep(self) -> None:
@@ -185,8 +187,16 @@ class _Child:
                 backoff_s = _BACKOFF_FIRST_S
             await asyncio.sleep(backoff_s)
             backoff_s = min(_BACKOFF_MOST_S, 2 * backoff_s)
-            with contextlib.suppress(ProcessEndedError):  # It has said why; it is tried again.
+            try:
                 await self.start()
+            except ProcessEndedError:
+                continue  # It has said why; it is tried again.
+            except OSError as error:
+                _log.warning(
+                    "a server process could not be started",
+                    process=self.place.number,
+                    error=str(error),
+                )
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, unless it has ended."""
@@ -228,27 +238,38 @@ def _watch_signals() -> asyncio.Event:
 
 @contextlib.contextmanager
 def _reserved(host: str, port: int) -> Iterator[int]:
-    """Hold the port, a free one for 0, without listening: the processes do."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        # Without SO_REUSEPORT at first: another server of ours would let us in beside it.
-        with socket.socket(family, kind, protocol) as alone:
-            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            alone.bind(address)
-            address = alone.getsockname()
-        shared = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise ListenError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    with shared:
-        shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    """Hold the port, a free one for 0, of all the host's addresses, without listening on it.
+
+    The processes listen.
+    """
+    with contextlib.ExitStack() as held:
         try:
-            shared.bind(address)
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            for family, kind, protocol, _, address in dict.fromkeys(found):
+                place = (address[0], port, *address[2:])
+                # Without SO_REUSEPORT at first: another server of ours would let us in beside it.
+                with _bound((family, kind, protocol), place, shared=False) as alone:
+                    place = alone.getsockname()
+                held.enter_context(_bound((family, kind, protocol), place, shared=True))
+                port = int(place[1])
         except OSError as error:
             raise ListenError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-        yield int(shared.getsockname()[1])
+        except UnicodeError as error:
+            raise ListenError(f"cannot listen on {host}:{port}: no name of a host") from error
+        yield port
+
+
+def _bound(kind: tuple[int, int, int], place: tuple[Any, ...], *, shared: bool) -> socket.socket:
+    bound = socket.socket(*kind)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind(place)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
 
 
 async def _readable(descriptor: int) -> None:

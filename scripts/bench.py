@@ -6,7 +6,7 @@ from functools import partial
 from importlib import import_module
 
 # Each is a module of `benchmark` with a `main(arguments)`, loaded when asked for.
-COMMANDS = ("journal", "server", "scaling", "latency", "memory", "sizes", "streams")
+COMMANDS = ("journal", "server", "scaling", "latency", "memory", "sizes", "streams", "cluster")
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Kills a server, or its workers, or overloads it, and checks that nothing is lost.
+"""Kills a server, its workers or nodes, or overloads it, and checks that nothing is lost.
 
 Serves over a temporary folder, on a port of its own. Nothing else on the machine is touched.
 """
@@ -13,6 +13,7 @@ import aiohttp
 from rich.console import Console
 
 from argument_types import amount, count
+from chaos_cluster import ClusterChaos, cluster_chaos
 from chaos_outcome import Outcome, show
 from chaos_overload import OverloadChaos, overload_chaos
 from chaos_overload_verdict import Bounds
@@ -72,7 +73,11 @@ def _parse_arguments() -> argparse.Namespace:
     add("--warm-up", dest="warm_up_s", type=amount, default=5.0, metavar="S", help="default 5")
     overload = kinds.add_parser("overload", help="offer a server more than it can do")
     _add_overload_options(overload)
-    for kind in (server, workers, overload):
+    cluster = kinds.add_parser("cluster", help="kill nodes, and take Redis away from them")
+    add = cluster.add_argument
+    add("--seconds", dest="for_s", type=amount, default=60.0, metavar="S", help="default 60")
+    add("--away", dest="away_s", type=amount, default=30.0, metavar="S", help="most; default 30")
+    for kind in (server, workers, overload, cluster):
         add = kind.add_argument
         add("--clients", type=count, default=4, metavar="N", help="that upload; default 4")
         add("--seed", type=count, metavar="N", help="of what is random; default: some number")
@@ -127,8 +132,12 @@ async def _run(options: argparse.Namespace) -> Outcome:
         "clients": options.clients,
         "seed": options.seed,
         "patience_s": options.patience_s,
-        "mark": mark_children(),
     }
+    if options.what == "cluster":
+        async with asyncio.timeout(_limit_s(options)):
+            storm = ClusterChaos(for_s=options.for_s, away_s=options.away_s, **common)
+            return await cluster_chaos(storm, _tell)
+    common["mark"] = mark_children()
     async with asyncio.timeout(_limit_s(options)):
         if options.what == "server":
             return await server_chaos(ServerChaos(kills=options.kills, **common), _tell)
@@ -156,6 +165,8 @@ def _limit_s(options: argparse.Namespace) -> float:
     """When to give up: whatever goes wrong, it ends."""
     if options.what == "server":
         return float(options.kills * _EACH_KILL_S + 5 * options.patience_s)
+    if options.what == "cluster":
+        return float(2 * options.for_s + options.away_s + 5 * options.patience_s)
     if options.what == "overload":
         return float(2 * options.for_s + 5 * options.patience_s)
     return float(options.for_s + options.warm_up_s + 5 * options.patience_s)

@@ -28,12 +28,12 @@ _POLL_S = 0.2
 _Each = TypeVar("_Each")
 
 
-async def inspect(crowd: Crowd, data: Path, patience_s: float, outcome: Outcome) -> None:
+async def inspect(crowd: Crowd, data: Path | None, patience_s: float, outcome: Outcome) -> None:
     """Check everything that a server holds after a crowd has ended, and what the crowd has seen.
 
     Args:
         crowd: Its clients, and how to reach it.
-        data: Its data folder.
+        data: Its data folder, if what is in it is to be checked.
         patience_s: How long to wait for what comes about by itself.
         outcome: Gets the figures and the violations.
 
@@ -61,7 +61,7 @@ class _Inspection:
         self._crowd = crowd
         self._patience_s = patience_s
 
-    async def run(self, data: Path) -> None:
+    async def run(self, data: Path | None) -> None:
         """Check all jobs, their variants, their events, the keys and the data folder."""
         await self._quiet()
         self.jobs = await self._listed("/api/jobs?limit=200")
@@ -71,7 +71,8 @@ class _Inspection:
         await self._each(self._crowd.jobs.values(), self._inspect_stream)
         keyed = [job for job in self._crowd.jobs.values() if job.upload.key is not None]
         await self._each(keyed, lambda job: self._crowd.send_again(job.id, job.upload))
-        await self._inspect_folder(data)
+        if data is not None:
+            await self._inspect_folder(data)
 
     def counts(self) -> Counter[str]:
         """What there is, and what it went through."""

@@ -47,7 +47,7 @@ def main() -> int:
     try:
         with _writing(OUT):
             OUT.mkdir(exist_ok=True)
-        name, photograph = _photograph(arguments.photo)
+        name, photograph = photograph_of(arguments.photo)
         return asyncio.run(_show(name, photograph, once=once))
     except (DemoError, ServerStartError, aiohttp.ClientError, OSError) as error:
         print(f"scripts/demo: {error}", file=sys.stderr)
@@ -63,8 +63,12 @@ def _parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _photograph(path: Path | None) -> tuple[str, bytes]:
-    """The name and the bytes of what to upload."""
+def photograph_of(path: Path | None) -> tuple[str, bytes]:
+    """The name and the bytes of what to upload; without a path, one is drawn.
+
+    Raises:
+        DemoError: It cannot be read.
+    """
     if path is None:
         return "drawn.jpg", draw_photograph(DRAWN_WIDTH_PX, DRAWN_HEIGHT_PX)
     # A line end may stand in a file name, and bytes that are no text; in a form neither may.
@@ -85,9 +89,9 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 async def _show(name: str, photograph: bytes, *, once: bool) -> int:
-    async with running_server() as server, _session(server.url) as session:
+    async with running_server() as server, open_session(server.url) as session:
         console.print(f"[bold]{escape(name)}[/] ({len(photograph):,} bytes) to {server.url}")
-        job = await _upload(session, name, photograph)
+        job = await upload(session, name, photograph)
         job = await _follow(session, job)
         made = await _download(session, job)
         console.print(table_of(job, made))
@@ -96,12 +100,17 @@ async def _show(name: str, photograph: bytes, *, once: bool) -> int:
     return 0 if len(made) == len(job["variants"]) else 1
 
 
-def _session(url: str) -> aiohttp.ClientSession:
+def open_session(url: str) -> aiohttp.ClientSession:
     """A client without a time limit: an event stream lasts as long as its job."""
     return aiohttp.ClientSession(url, timeout=aiohttp.ClientTimeout(total=None, sock_connect=5))
 
 
-async def _upload(session: aiohttp.ClientSession, name: str, photograph: bytes) -> Json:
+async def upload(session: aiohttp.ClientSession, name: str, photograph: bytes) -> Json:
+    """Have the variants made; the job as it is accepted.
+
+    Raises:
+        DemoError: It was refused.
+    """
     # Names go as they are, in UTF-8, as browsers send them; quoted ones would be shown quoted.
     form = aiohttp.FormData({"preset": PRESET}, quote_fields=False)
     form.add_field("file", io.BytesIO(photograph), filename=name)
@@ -133,7 +142,7 @@ def _description(event: Event) -> str:
         return f"[dim]{event.data['id']}[/]"
     name = escape(event.data["name"])
     if event.name == "variant.completed":
-        return f"[green]{name}[/] {_size(event.data)}, {event.data['bytes']:,} bytes"
+        return f"[green]{name}[/] {size_of(event.data)}, {event.data['bytes']:,} bytes"
     if event.name == "variant.failed":
         return f"[red]{name}[/] {escape(event.data['error']['title'])}"
     return name
@@ -157,7 +166,7 @@ async def _download(session: aiohttp.ClientSession, job: Json) -> dict[str, Path
 def table_of(job: Json, made: dict[str, Path]) -> Table:
     """A row for each variant of a job, with the file of those that were made."""
     source = job["source"]
-    title = escape(f"{source['name']}, {_size(source)}: {job['state']}")
+    title = escape(f"{source['name']}, {size_of(source)}: {job['state']}")
     # Narrow, so that the names of the files fit into 80 columns.
     table = Table(title=title, box=box.SIMPLE, show_edge=False, padding=(0, 1, 0, 0))
     for heading in ("variant", "size", "bytes", "ms", "file"):
@@ -167,7 +176,7 @@ def table_of(job: Json, made: dict[str, Path]) -> Table:
         name = variant["name"]
         if name in made:
             duration_ms = f"{sum(variant['timings_ms'].values()):.0f}"
-            size = f"{'[dim]reduced[/] ' * variant['reduced']}{_size(variant)}"
+            size = f"{'[dim]reduced[/] ' * variant['reduced']}{size_of(variant)}"
             cells = (size, f"{variant['bytes']:,}", duration_ms, escape(str(made[name])))
         else:
             cells = ("", "", "", f"[red]{variant['state']}[/]")
@@ -175,7 +184,8 @@ def table_of(job: Json, made: dict[str, Path]) -> Table:
     return table
 
 
-def _size(picture: Json) -> str:
+def size_of(picture: Json) -> str:
+    """How large a source or a variant is."""
     return f"{picture['width']}x{picture['height']}"
 
 

@@ -35,3 +35,17 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Processes that were started with this folder for temporary files, or in it; such files."""
+    started_here = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (process / "environ").read_bytes()
+            place = (process / "cwd").readlink()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        if f"TMPDIR={folder}\0".encode() in environment or folder in place.parents:
+            started_here.append(str(process))
+    return started_here + [str(path) for path in folder.glob("pixelpipe-*")]

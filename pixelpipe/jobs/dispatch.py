@@ -66,6 +66,9 @@ class Dispatch(Protocol):
             again: Whether the job had ended before.
         """
 
+    async def remind(self, job: Job) -> None:
+        """Send an open job that is not under way here on its way, in case it never was."""
+
     def check_room(self) -> None:
         """Refuse what finds too many jobs waiting, where they do not wait here.
 
@@ -100,6 +103,10 @@ class Here:
         """Run it."""
         del again
         self._runner.start(job, source, fresh=fresh)
+
+    async def remind(self, job: Job) -> None:
+        """It is another process's."""
+        del job
 
     def check_room(self) -> None:
         """The engine does, whose queue it is."""
@@ -137,6 +144,13 @@ class ToQueue:
         self._runner.dismiss(job)
         if source is not None:
             source.release()
+        await self._put(job, again=again)
+
+    async def remind(self, job: Job) -> None:
+        """Put it in, if it is not in; see the protocol."""
+        await self._put(job, again=False)
+
+    async def _put(self, job: Job, *, again: bool) -> None:
         try:
             await self._queue.put(job, again=again)
         except StorageFailedError as error:

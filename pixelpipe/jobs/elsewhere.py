@@ -1,7 +1,7 @@
 """Jobs that other processes run, as far as anybody here waits for their ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -16,11 +16,13 @@ class _Watched:
     Attributes:
         watchers: How many wait for its end.
         ended: Set while it is known to have ended.
+        asked: Whether the journal has been asked.
         seen: How many of its events have told whether it has.
     """
 
     watchers: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: bool = False
     seen: int = 0
 
 
@@ -29,10 +31,12 @@ class Elsewhere:
 
     Args:
         journal: Asked once, when a job begins to be watched; from then on its events tell.
+        catch_up: Has all events announced that are in the journal by now.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, catch_up: Callable[[], Awaitable[None]]) -> None:
         self._journal = journal
+        self._catch_up = catch_up
         self._watched: dict[str, _Watched] = {}
 
     def is_open(self, job_id: str) -> bool:
@@ -60,12 +64,13 @@ class Elsewhere:
         Raises:
             StorageFailedError: The journal could not be read.
         """
-        new = [job_id for job_id in job_ids if job_id not in self._watched]
         for job_id in job_ids:
             self._watched.setdefault(job_id, _Watched()).watchers += 1
         try:
-            for job_id in new:
-                await self._ask(job_id)
+            for job_id in job_ids:
+                # Whoever was here before may not have been answered yet, and never be.
+                if not self._watched[job_id].asked:
+                    await self._ask(job_id)
             yield
         finally:
             for job_id in job_ids:
@@ -85,6 +90,10 @@ class Elsewhere:
         watched = self._watched[job_id]
         seen = watched.seen
         job = await self._journal.get(job_id)
+        if job is None or job.ended:
+            # Else who follows would take what was announced so far for all that there is.
+            await self._catch_up()
+        watched.asked = True
         # What was announced meanwhile is newer than what was read.
         if watched.seen == seen and (job is None or job.ended):
             watched.ended.set()

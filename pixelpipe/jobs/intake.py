@@ -139,14 +139,18 @@ class Intake:
         info = probe(upload.view, max_pixels=limits.max_pixels, max_side_px=limits.max_side_px)
         return info, self._plans.of(info, submission.specs, submission.accepted)
 
-    def check_room(self, submission: Submission, planned: Plan) -> None:
-        """Refuse what can never run, or not now; see `Engine.check`."""
+    def check_room(self, submission: Submission, planned: Plan, *, held: bool = False) -> None:
+        """Refuse what can never run, or not now; see `Engine.check`.
+
+        What was taken from the queue has had its place there.
+        """
         self._arrived(submission.upload)
         client = submission.caller.client
         # They are not in the engine's queue, and must not be without bounds either.
         entering = self._runner.outside(client)
         self._engine.check(planned, submission.upload.size_bytes, client=client, entering=entering)
-        self._dispatch.check_room()
+        if not held:
+            self._dispatch.check_room()
 
     async def accept(self, submission: Submission, *, held: bool = False) -> Job:
         """Take a job in; see `JobService.accept`."""
@@ -157,7 +161,7 @@ class Intake:
             if taken is not None:
                 return await self._same(key, *taken)
         info, planned = self.inspect(submission)
-        self.check_room(submission, planned.plan)
+        self.check_room(submission, planned.plan, held=held)
         sha256 = submission.upload.sha256
         reuse_keys = (reuse_key(sha256, wish) for wish in planned.wishes)
         job = new_job(submission, info, planned.plan, reuse_keys)
@@ -217,4 +221,7 @@ class Intake:
         job = self._runner.find(job_id) or await self._stores.journal.get(job_id)
         if job is None or job.deleted_at is not None:
             raise JobGoneError("The job that was made with this Idempotency-Key was deleted.")
+        if not job.ended and self._runner.find(job_id) is None:
+            # Its sender may have been refused although it was recorded: then nobody has sent it on.
+            await self._dispatch.remind(job)
         return job

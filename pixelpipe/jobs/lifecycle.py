@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -140,7 +141,9 @@ class Lifecycle:
         if live is not None:
             cancelled = not live.ended
             self._runner.cancel(job_id)
-            await self._runner.wait(job_id, _CANCEL_S)
+            ended = await self._runner.wait(job_id, _CANCEL_S)
+            if cancelled and not (ended or self._peers.alone or self._runner.is_live(job_id)):
+                return await self.delete(job_id, reach)  # Another process had just claimed it.
             if cancelled:
                 return live
         if await self._stores.journal.bury(job_id, datetime.now(UTC)):
@@ -179,9 +182,16 @@ class Lifecycle:
         """Run a job that waited for anybody; see `JobService.work`."""
         await self._runner.gone(job_id)  # It may have been lost here, and come back.
         job = await self._stores.journal.get(job_id)
-        if job is None or job.ended or job.deleted_at is not None or not await self._take(job):
+        if job is None or job.ended or job.deleted_at is not None:
             return
-        if doom is None:
+        if doom is None and job.state is JobState.RUNNING:
+            # Whoever lost it may not know yet, and have gone on until it is claimed.
+            with suppress(LostJobError):
+                await self._claim(job)
+                await self.take_up(job)
+        elif not await self._take(job):
+            return
+        elif doom is None:
             await self._resume(job)
         else:
             self._runner.start(job, doom=doom)
@@ -194,6 +204,21 @@ class Lifecycle:
             return False
         self._runner.enlist(job)
         return True
+
+    async def take_up(self, job: Job) -> None:
+        """Go on with a job that was claimed while it waited elsewhere, unless it ended before that.
+
+        Args:
+            job: As it was found before it was claimed, with its new epoch; whoever had it may have
+                begun it, and ended it, in between.
+        """
+        try:
+            found = await self._stores.journal.get(job.id)
+        except StorageFailedError:
+            found = job  # It is nobody else's any more, and must not be left.
+        if found is not None and not found.ended and found.deleted_at is None:
+            self._runner.enlist(found)
+            await self._resume(found)
 
     async def recover(self) -> int:
         """Take up every unfinished job again; see `JobService.recover`."""

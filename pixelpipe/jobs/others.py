@@ -22,10 +22,10 @@ class Others:
     """
 
     def __init__(self, journal: Journal, feed: Feed, peers: Peers) -> None:
-        self.elsewhere = Elsewhere(journal)
         self._feed = feed
         self._peers = peers
         self._tail = Tail(journal, self, lambda: peers.tell(Notice(Kind.RECORDED)))
+        self.elsewhere = Elsewhere(journal, self._tail.catch_up)
 
     @property
     def readers(self) -> Announced:

@@ -112,8 +112,7 @@ class Retention:
         suspects = frozenset(stores.suspects)
 
         def keep(sha256: str) -> bool:
-            # In the journal's thread: to look into a dict is one step, whoever changes it.
-            if sha256 not in stores.in_use.blobs:
+            if not stores.in_use.reads(sha256):
                 return False
             kept.add(sha256)
             return True
@@ -129,8 +128,7 @@ class Retention:
         return swept
 
     def _job_in_use(self, job_id: str) -> bool:
-        # In the journal's thread, as above.
-        return self._live(job_id) or job_id in self._stores.in_use.jobs
+        return self._live(job_id) or self._stores.in_use.reads(job_id)
 
     async def _look_after(self) -> None:
         while True:

@@ -123,16 +123,19 @@ class Runner:
         live.fresh, live.doom = fresh, doom
         live.run = asyncio.create_task(self._run(live, source))
 
-    async def wait(self, job_id: str, timeout_s: float | None) -> None:
+    async def wait(self, job_id: str, timeout_s: float | None) -> bool:
         """Return at the job's end, or when the time is up; at once if it is not under way.
 
         Args:
             job_id: Which.
             timeout_s: For how long; None for as long as it takes.
+
+        Returns:
+            Whether it has ended here: not, say, if another process claimed it in its last moment.
         """
         live = self._live.get(job_id)
         if live is None:
-            return
+            return False
         live.waiters += 1
         try:
             await asyncio.wait_for(live.ended.wait(), timeout_s)
@@ -140,6 +143,7 @@ class Runner:
             pass
         finally:
             live.waiters -= 1
+        return live.ended.is_set() and live.job.ended and not live.lost
 
     def detach(self, job_id: str) -> None:
         """Somebody was told of the job who does not wait: it is not for those alone who do."""

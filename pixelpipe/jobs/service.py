@@ -27,7 +27,7 @@ from pixelpipe.jobs.restoring import Restorer
 from pixelpipe.jobs.retention import Retention, RetentionLimits
 from pixelpipe.jobs.runner import Runner
 from pixelpipe.jobs.sharing import Sharing
-from pixelpipe.jobs.stores import Stores
+from pixelpipe.jobs.stores import InUse, Marks, NoMarks, Stores
 from pixelpipe.jobs.submission import Rendered, Sender, SourceLimits, Submission
 from pixelpipe.jobs.transforms import Transforms
 
@@ -52,6 +52,7 @@ class JobService:
         linger_s: How long what happens to a job may wait for what happens next, to be stored and
             recorded together.
         peers: Other processes over the same storage.
+        marks: What those have in use.
         queue: Where jobs go that are accepted, to be worked on by whoever takes them; without, by
             this one.
     """
@@ -67,6 +68,7 @@ class JobService:
         on_message: Callable[[], None],
         linger_s: float = _LINGER_S,
         peers: Peers = ALONE,
+        marks: Marks | None = None,
         queue: Queue | None = None,
     ) -> None:
         self._peers = peers
@@ -81,16 +83,17 @@ class JobService:
             space=storage.space,
             recorder=self._recorder,
             poison=PoisonList(poison_s, self._poison),
+            in_use=InUse(marks=marks or NoMarks()),
         )
         self._on_message = on_message
         self._runner = Runner(engine, self._stores, self._job_ended, linger_s=linger_s)
-        self._sharing = Sharing(engine, self._runner, storage.journal, peers)
         self._queue = None if queue is None else ToQueue(self._runner, queue, storage.journal)
         dispatch = self._queue or Here(self._runner)
         self._intake = Intake(engine, self._stores, self._runner, dispatch, limits)
         self._lifecycle = Lifecycle(
             engine, self._stores, self._runner, dispatch, self._others.elsewhere, peers
         )
+        self._sharing = Sharing(engine, self._runner, self._lifecycle, storage.journal, peers)
         self._transforms = Transforms(engine, self._stores, self._intake)
         self._restorer = Restorer(engine, self._stores, self._runner)
         self._retention = Retention(
@@ -279,15 +282,16 @@ class JobService:
             JobNotFoundError: There is none of that id within reach.
         """
         job = await self.get(job_id, reach)
+        over = job.ended and not self._runner.is_live(job_id)
         until_s = asyncio.get_running_loop().time() + timeout_s
         try:
-            await self._runner.wait(job_id, timeout_s)
+            over |= await self._runner.wait(job_id, timeout_s)
         except asyncio.CancelledError:
             if cancel_left and self._runner.unwanted(job_id):
                 self._runner.cancel(job_id)
             raise
         self._runner.detach(job_id)
-        if self._peers.alone or job.ended:
+        if self._peers.alone or over:
             return job
         # It was never here, or has been claimed by another process meanwhile.
         left_s = until_s - asyncio.get_running_loop().time()

@@ -11,6 +11,7 @@ import structlog
 
 from pixelpipe.engine.engine import Engine
 from pixelpipe.errors import StorageFailedError
+from pixelpipe.jobs.lifecycle import Lifecycle
 from pixelpipe.jobs.model import JobState
 from pixelpipe.jobs.peers import Kind, Notice, Peers
 from pixelpipe.jobs.ports import Journal
@@ -28,13 +29,22 @@ class Sharing:
     Args:
         engine: Whose workers are idle, or not.
         runner: Of the jobs here.
+        lifecycle: Goes on with a job that was claimed.
         journal: Where a job is claimed.
         peers: The others.
     """
 
-    def __init__(self, engine: Engine, runner: Runner, journal: Journal, peers: Peers) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        runner: Runner,
+        lifecycle: Lifecycle,
+        journal: Journal,
+        peers: Peers,
+    ) -> None:
         self._engine = engine
         self._runner = runner
+        self._lifecycle = lifecycle
         self._journal = journal
         self._peers = peers
         self._claiming: set[asyncio.Task[None]] = set()
@@ -97,8 +107,7 @@ class Sharing:
             return
         job.epoch = epoch + 1
         self._peers.tell(Notice(Kind.CLAIMED, f"{job_id} {job.epoch}"))
-        self._runner.enlist(job)
-        self._runner.start(job)
+        await self._lifecycle.take_up(job)
 
 
 def _read(about: str) -> tuple[str, int]:

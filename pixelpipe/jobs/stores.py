@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from pixelpipe.jobs.model import Job
@@ -13,24 +14,76 @@ from pixelpipe.jobs.ports import BlobStore, Journal, Space
 from pixelpipe.jobs.recorder import Recorder
 
 
+class Marks(Protocol):
+    """What processes over the same storage see of what each of them has in use."""
+
+    def mark(self, name: str) -> None:
+        """Have the others see that it is in use here."""
+
+    def unmark(self, name: str) -> None:
+        """It no longer is."""
+
+    def elsewhere(self, name: str) -> bool:
+        """Whether another process has marked it; asked in the journal's thread."""
+
+
+class NoMarks:
+    """There is nobody else."""
+
+    def mark(self, name: str) -> None:
+        """Nobody sees it."""
+
+    def unmark(self, name: str) -> None:
+        """Nobody saw it."""
+
+    def elsewhere(self, name: str) -> bool:
+        """It is not."""
+        del name
+        return False
+
+
 @dataclass(slots=True)
 class InUse:
-    """What must not be removed under its readers."""
+    """What must not be removed under its readers.
+
+    Attributes:
+        jobs: How often each job is read here.
+        blobs: How often each blob is.
+        marks: What others have in use.
+    """
 
     jobs: Counter[str] = field(default_factory=Counter)
     blobs: Counter[str] = field(default_factory=Counter)
+    marks: Marks = field(default_factory=NoMarks)
 
     @contextmanager
     def reading(self, job: Job) -> Iterator[None]:
         """Around the reading of a job's blobs."""
-        held = [variant.blob.sha256 for variant in job.variants if variant.blob]
-        self.jobs[job.id] += 1
-        self.blobs.update(held)
+        held = {variant.blob.sha256 for variant in job.variants if variant.blob}
+        self._take(self.jobs, {job.id})
+        self._take(self.blobs, held)
         try:
             yield
         finally:
-            self.jobs -= Counter({job.id: 1})
-            self.blobs -= Counter(held)
+            self._leave(self.jobs, {job.id})
+            self._leave(self.blobs, held)
+
+    def reads(self, name: str) -> bool:
+        """Whether a job or a blob is read by anybody; asked in the journal's thread."""
+        # To look into a dict is one step, whoever changes it.
+        return name in self.jobs or name in self.blobs or self.marks.elsewhere(name)
+
+    def _take(self, counter: Counter[str], names: set[str]) -> None:
+        for name in names - counter.keys():
+            self.marks.mark(name)
+        counter.update(names)
+
+    def _leave(self, counter: Counter[str], names: set[str]) -> None:
+        counter.subtract(names)
+        for name in names:
+            if not counter[name]:
+                del counter[name]
+                self.marks.unmark(name)
 
 
 class Turns:

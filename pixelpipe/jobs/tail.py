@@ -57,6 +57,15 @@ class Tail:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
 
+    async def catch_up(self) -> None:
+        """Announce what is in the journal by now.
+
+        Raises:
+            StorageFailedError: The journal cannot be read.
+        """
+        while await self._read_some():
+            pass
+
     def look(self) -> None:
         """There is something new in the journal."""
         self._news.set()
@@ -80,8 +89,7 @@ class Tail:
         while True:
             self._news.clear()
             try:
-                while await self._read_some():
-                    pass
+                await self.catch_up()
             except StorageFailedError as error:
                 if not complained:
                     _log.warning("what others recorded cannot be read", error=str(error))

@@ -1,6 +1,8 @@
 """What several machines share: journal and queue in Redis, and how they hear of one another."""
 
 import asyncio
+import os
+import platform
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -74,12 +76,13 @@ async def open_cluster(
         queue_limit: How many jobs may wait.
 
     Raises:
-        ClusterError: Redis cannot be reached, or cannot hold a journal.
+        ClusterError: Redis cannot be reached, or cannot hold a journal, or has another queue's.
         ValueError: The URL is none of Redis; the message shows nothing of it.
     """
     async with AsyncExitStack() as closing:
         server = await closing.enter_async_context(open_redis(place.url))
         await _check(server)
+        await _check_queue(server, place)
         identity = await _shared(server, "storage-id", secrets.token_hex(16))
         blobs = await closing.enter_async_context(open_blobs(identity))
         lead = Lead(server)
@@ -94,7 +97,7 @@ async def open_cluster(
         line.start()
         closing.push_async_callback(line.close)
         yield Cluster(
-            journal=RedisJournal(server, _store(blobs), unused_s=_UNUSED_S),
+            journal=RedisJournal(server, _store(blobs), owner=_owner(), unused_s=_UNUSED_S),
             outbox=LedOutbox(RedisOutbox(server), lead),
             blobs=blobs,
             peers=peers,
@@ -115,6 +118,21 @@ async def _check(server: RedisServer) -> None:
         raise ClusterError(f"cannot use Redis: {error}") from error
 
 
+async def _check_queue(server: RedisServer, place: QueuePlace) -> None:
+    """See that this is the queue of the nodes that have the journal.
+
+    Else each of two queues would be given what is open in the other, and both would run it.
+    """
+    wanted = f"{place.prefix}:{place.name}"
+    found = await _shared(server, "queue", wanted)
+    if found != wanted:
+        raise ClusterError(
+            f"the journal in this Redis belongs to the queue {found!r}, not {wanted!r}: use "
+            "another database for it, such as redis://host:port/1; or, to have the journal go "
+            f"with this one, stop all nodes and delete the key {server.key('queue')!r}"
+        )
+
+
 async def _shared(server: RedisServer, name: str, made: str) -> str:
     """What all nodes have by that name; `made` if they have nothing yet."""
     key = server.key(name)
@@ -124,6 +142,11 @@ async def _shared(server: RedisServer, name: str, made: str) -> str:
     except (RedisError, OSError) as error:
         raise ClusterError("cannot use Redis: it does not answer") from error
     return found.decode()
+
+
+def _owner() -> str:
+    """What no other start has; it tells a person which machine and process has a job."""
+    return f"{platform.node()}-{os.getpid()}-{secrets.token_urlsafe(16)}"
 
 
 def _store(blobs: SweptBlobs) -> Store:

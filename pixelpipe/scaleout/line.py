@@ -3,11 +3,14 @@
 import asyncio
 
 from pixelpipe.errors import StorageFailedError
-from pixelpipe.jobs.model import Job
+from pixelpipe.jobs.model import Job, JobState
 from pixelpipe.scaleout.queue import JobQueue
 from pixelpipe.scaleout.queue_format import VERSION
 
 _COUNT_S = 1.0
+# A worker tells of an end at most so long after it is in the journal, if nothing is amiss.
+_SETTLED_S = 2.5
+_LOOK_S = 0.02
 
 
 class Line:
@@ -47,16 +50,37 @@ class Line:
 
     async def put(self, job: Job, *, again: bool = False) -> None:
         """Put a job in; see the port."""
-        if again and await self._queue.ended(job.id):
+        if again:
+            if await self._is_in(job):
+                return
             await self._queue.remove(job.id)
         await self._queue.add(job.id, {"version": VERSION}, priority=job.priority)
         self._waiting += 1
 
     async def withdraw(self, job_id: str) -> bool:
         """Take a job out, or tell the node that has it to let go of it; see the port."""
+        found = await self._queue.find(job_id)
+        if found is not None and found.id != job_id:
+            # It stays, for its program waits for its end: whoever takes it tells that.
+            await self._queue.cancel(found.id)
+            return not found.taken
         if await self._queue.remove(job_id):
             return True
         await self._queue.cancel(job_id)
+        return False
+
+    async def _is_in(self, job: Job) -> bool:
+        """Whether the queue has the job, and not only for a moment longer.
+
+        A job ends in the journal first. One that is tried again at once may be found taken by the
+        worker that is about to tell of its end, after which nobody would take it any more.
+        """
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + _SETTLED_S
+        while (found := await self._queue.find(job.id)) is not None:
+            if not found.taken or job.state is not JobState.QUEUED or loop.time() > until_s:
+                return True
+            await asyncio.sleep(_LOOK_S)
         return False
 
     async def _count(self) -> None:

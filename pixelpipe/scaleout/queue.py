@@ -16,9 +16,11 @@ from pixelpipe.scaleout.queue_place import (
     BACKOFF,
     KEEP_COMPLETED,
     KEEP_FAILED,
+    MARKS_KEPT_S,
     TROUBLE,
     QueuePlace,
     check_job_id,
+    is_being_cancelled,
     open_client,
     place_of,
 )
@@ -26,11 +28,8 @@ from pixelpipe.scaleout.queue_place import (
 _ANSWER_S = 2.0
 # All tries of a call together: who waits for it gets an answer.
 _CALL_S = 5.0
-# A job may wait for long before a worker takes it and finds that it is not wanted any more.
-_CANCEL_KEPT_S = 7 * 86_400
-
 _WAITING = ("wait", "paused", "prioritized")
-_ENDED = frozenset({"completed", "failed"})
+_OVER = frozenset({"completed", "failed", "unknown"})
 _STATES = (*_WAITING, "active", "delayed", "failed", "completed")
 
 
@@ -43,6 +42,19 @@ class Counts:
     delayed: int
     failed: int
     completed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job that has not ended.
+
+    Attributes:
+        id: What it is called in the queue; another program that put it in may have named it.
+        taken: Whether a worker holds it.
+    """
+
+    id: str
+    taken: bool
 
 
 class JobQueue:
@@ -113,15 +125,20 @@ class JobQueue:
                 await self._client.delete(self._place.cancel_key(job_id))
         return bool(removed)
 
-    async def ended(self, job_id: str) -> bool:
-        """Whether a job was in the queue, has ended there, and is still remembered.
+    async def find(self, journal_id: str) -> Found | None:
+        """The job that is called so in the journal, if it has not ended in the queue.
 
         Raises:
-            StorageFailedError: That is not known.
+            StorageUnavailableError: That is not known.
         """
         async with _bounded():
-            state = await self._queue.backend.getState(job_id)
-        return state in _ENDED
+            foreign = await self._client.get(self._place.foreign_key(journal_id))
+            ids = [journal_id] if foreign is None else [journal_id, str(foreign)]
+            for job_id in ids:
+                state = await self._queue.backend.getState(job_id)
+                if state not in _OVER:
+                    return Found(job_id, taken=state == "active")
+        return None
 
     async def cancel(self, job_id: str) -> None:
         """Have whoever works on the job, or takes it later, end it at once.
@@ -130,7 +147,7 @@ class JobQueue:
             StorageUnavailableError: It may go on.
         """
         async with _bounded():
-            await self._client.set(self._place.cancel_key(job_id), "1", ex=_CANCEL_KEPT_S)
+            await self._client.set(self._place.cancel_key(job_id), "1", ex=MARKS_KEPT_S)
 
     async def counts(self) -> Counts:
         """How many jobs there are.
@@ -156,7 +173,12 @@ async def _bounded() -> AsyncIterator[None]:
         async with asyncio.timeout(_CALL_S):
             yield
     except TROUBLE as error:
+        if is_being_cancelled():
+            raise asyncio.CancelledError from error
         raise StorageUnavailableError("The queue cannot be reached.") from error
+    # Who calls again and again would never end.
+    if is_being_cancelled():
+        raise asyncio.CancelledError
 
 
 async def open_job_queue(place: QueuePlace) -> JobQueue:

@@ -13,7 +13,9 @@ from pixelpipe.scaleout.queue_place import (
     BACKOFF,
     KEEP_COMPLETED,
     KEEP_FAILED,
+    MARKS_KEPT_S,
     TROUBLE,
+    foreign_name,
     priority_of,
 )
 
@@ -83,9 +85,13 @@ class QueuedJob:
         key = backend.toKey(self.id)
         try:
             await backend.conn.hsetnx(key, _JOURNAL_ID, new_job_id())
-            return str(await backend.conn.hget(key, _JOURNAL_ID))
+            journal_id = str(await backend.conn.hget(key, _JOURNAL_ID))
+            # Who finds the job open in the journal is to know that it is in the queue.
+            mark = backend.toKey(foreign_name(journal_id))
+            await backend.conn.set(mark, self.id, ex=MARKS_KEPT_S)
         except TROUBLE as error:
             raise StorageUnavailableError("The queue cannot be reached.") from error
+        return journal_id
 
     async def progress(self, value: object) -> None:
         """Tell those who follow the job from Node, if Redis is there just now; never raises.

@@ -1,5 +1,6 @@
 """Where a queue is, how it is reached, and the BullMQ options that its two sides share."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ KEEP_COMPLETED = {"age": 3600, "count": 5000}
 KEEP_FAILED = {"age": 86_400, "count": 5000}
 ATTEMPTS = 3
 BACKOFF = {"type": "exponential", "delay": 1000}
+
+# A job may wait for long before a worker takes it, and for long to be tried again.
+MARKS_KEPT_S = 7 * 86_400
 
 _CONNECT_S = 3.0
 _HEALTH_CHECK_S = 15
@@ -54,6 +58,13 @@ class QueuePlace:
         """The key that is there while the job is to be cancelled; no job of BullMQ's has it."""
         return f"{self.prefix}:{self.name}:pixelpipe:cancel:{job_id}"
 
+    def foreign_key(self, journal_id: str) -> str:
+        """The key that has the queue's id of what is called so in the journal; likewise.
+
+        Only jobs that another program has put in have one.
+        """
+        return f"{self.prefix}:{self.name}:{foreign_name(journal_id)}"
+
 
 def open_client(url: str, *, answer_s: float) -> Redis:
     """A client of Redis that waits neither for ever nor too shortly.
@@ -75,6 +86,17 @@ def open_client(url: str, *, answer_s: float) -> Redis:
         driver_info=DriverInfo(lib_version=redis.__version__),
         retry=Retry(ExponentialBackoff(cap=_BACKOFF_MOST_S, base=_BACKOFF_S), _RETRIES),
     )
+
+
+def is_being_cancelled() -> bool:
+    """Whether the current task was told to end; redis-py at times swallows the CancelledError."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def foreign_name(journal_id: str) -> str:
+    """`QueuePlace.foreign_key` without what all of the queue's keys begin with."""
+    return f"pixelpipe:foreign:{journal_id}"
 
 
 def check_job_id(job_id: str) -> None:

@@ -8,9 +8,10 @@ could not be told; here each of these has its own place.
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import structlog
 from bullmq import UnrecoverableError, Worker
@@ -19,7 +20,7 @@ from pixelpipe.errors import InternalError, PixelPipeError, WorkerCrashedError
 from pixelpipe.scaleout.queue_format import failure, failure_text
 from pixelpipe.scaleout.queue_job import GivenUp, GiveUp, Process, QueuedJob, Stop
 from pixelpipe.scaleout.queue_locks import CANCELLED_EVERY_S, TIMING, Locks, Timing
-from pixelpipe.scaleout.queue_place import TROUBLE, QueuePlace, open_client
+from pixelpipe.scaleout.queue_place import TROUBLE, QueuePlace, is_being_cancelled, open_client
 from pixelpipe.scaleout.queue_settling import (
     Done,
     Dropped,
@@ -37,6 +38,9 @@ _WAIT_S = 1
 _AGAIN_S = 0.5
 _PROGRESS_S = 2.0
 _GRACE_S = 2.0
+
+# What is read for a part of a job's record that is no JSON, or that nests too deeply.
+_UNREADABLE = {"data": "null", "opts": "{}", "progress": "0", "stacktrace": "[]"}
 
 _CANCELLED_TEXT = "cancelled: The job was cancelled."
 
@@ -64,6 +68,37 @@ class Work:
     concurrency: int = 1
     node: str = "pixelpipe"
     timing: Timing = TIMING
+
+
+class _Taking(Worker):  # type: ignore[misc] # BullMQ is untyped
+    """BullMQ's worker, which ends a job whose record cannot be read.
+
+    BullMQ of itself raises, and the job, which is taken by then, comes back for ever.
+    """
+
+    async def nextJobFromJobData(  # noqa: N802 - so BullMQ calls it
+        self,
+        job_data: Any = None,  # noqa: ANN401 - BullMQ is untyped
+        job_id: str | None = None,
+        limit_until: int = 0,
+        delay_until: int = 0,
+        token: str | None = None,
+    ) -> Any:  # noqa: ANN401 - likewise
+        if job_data:
+            job_data = job_data | {
+                name: meant
+                for name, meant in _UNREADABLE.items()
+                if not _is_readable(job_data, name)
+            }
+        return await super().nextJobFromJobData(job_data, job_id, limit_until, delay_until, token)
+
+
+def _is_readable(job_data: Mapping[str, str], name: str) -> bool:
+    try:
+        found = json.loads(job_data.get(name, _UNREADABLE[name]))
+    except (ValueError, RecursionError):
+        return False
+    return name != "opts" or isinstance(found, dict)
 
 
 class QueueWorker:
@@ -158,12 +193,12 @@ class QueueWorker:
         except TROUBLE as error:
             self._note_trouble(error)
         except asyncio.CancelledError:
-            if not _is_being_cancelled():
+            if not is_being_cancelled():
                 _log.exception("the queue's worker was cancelled from within")
         except Exception:  # noqa: BLE001 - the worker must live on, whatever it was
             _log.exception("the queue's worker met a defect")
         # Asked in any case: redis-py, while it connects, lets a cancel go unnoticed.
-        if _is_being_cancelled():
+        if is_being_cancelled():
             raise asyncio.CancelledError
         return went_well
 
@@ -256,11 +291,6 @@ class QueueWorker:
         await self._tried(partial(self._worker.backend.updateProgress, job.id, value), _PROGRESS_S)
 
 
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 def _has_result(doing: asyncio.Task[object]) -> bool:
     return not doing.cancelled() and doing.exception() is None
 
@@ -307,5 +337,5 @@ async def open_queue_worker(place: QueuePlace, work: Work) -> QueueWorker:
         "lockDuration": round(work.timing.lock_s * 1000),
     }
     # BullMQ, and a part of it that is used here, read their scripts from files.
-    worker = await asyncio.to_thread(Worker, place.name, None, options)
+    worker = await asyncio.to_thread(_Taking, place.name, None, options)
     return await asyncio.to_thread(QueueWorker, worker, place, work)

@@ -44,6 +44,7 @@ The rest:
 - `message:ID`, a hash: url, body and attempts; likewise.
 - `cancels`, a set: ids of jobs that somebody wants stopped; until they end.
 - `notices`, a stream: what nodes tell one another, kind and about; for an hour.
+- `queue`, a string: prefix and name of the queue of those who have this journal; it stays for ever.
 - `session:OWNER`, a hash: the number and the reply of a writer's newest write; for 30 days.
 
 Event ids are of one sequence. If each tenant had one, `last-event` would be a string for each,

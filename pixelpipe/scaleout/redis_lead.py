@@ -42,12 +42,17 @@ class Lead:
     """
 
     def __init__(self, server: RedisServer) -> None:
-        self.held = False
+        self._held = False
         self.on_gain: Callable[[], None] | None = None
         self._server = server
         self._who = secrets.token_urlsafe(16)
         self._until_s = 0.0
         self._seeking: asyncio.Task[None] | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether this node leads; one that stood still for long does not know, and does not."""
+        return self._held and asyncio.get_running_loop().time() < self._until_s
 
     def start(self) -> None:
         """Seek the lead from now on."""
@@ -58,8 +63,8 @@ class Lead:
         if self._seeking is not None:
             self._seeking.cancel()
             await asyncio.gather(self._seeking, return_exceptions=True)
-        if self.held:
-            self.held = False
+        if self._held:
+            self._held = False
             try:
                 await self._server.run(LEAVE, self._who)
             except StorageFailedError as error:
@@ -73,10 +78,10 @@ class Lead:
                 led = bool(await self._server.run(LEAD, self._who, _HELD_MS))
             except StorageFailedError:
                 # Nobody else can have it for as long as it was given to us.
-                led = self.held and loop.time() < self._until_s
+                led = self.held
             else:
                 self._until_s = asked_s + _HELD_MS / 1000 - _RENEWED_S
-            gained, self.held = led and not self.held, led
+            gained, self._held = led and not self._held, led
             if gained and self.on_gain is not None:
                 self.on_gain()
             await asyncio.sleep(_RENEWED_S)

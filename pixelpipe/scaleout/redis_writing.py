@@ -112,7 +112,11 @@ class RedisWriter:
         orphans = [
             record
             for record in sent.records
-            if isinstance(record, Record) and record.new and id(record) not in wanted
+            if isinstance(record, Record)
+            and record.new
+            and id(record) not in wanted
+            # Who has sent a key comes back with it, and may have been told of the job by now.
+            and record.key is None
         ]
         if said and orphans:
             about = [part for each in orphans for part in (each.job.id, each.job.epoch)]

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from email.message import Message
 from typing import Self
 
 from aiohttp import content_disposition_filename, parse_content_disposition, web
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from pixelpipe.errors import EncodedBodyError, MalformedRequestError
 from pixelpipe.server.body import Body
@@ -20,6 +21,8 @@ MAX_HEADER_BYTES = 8190
 
 # RFC 2046, 5.1.1
 _MAX_BOUNDARY_CHARS = 70
+# The bytes as they are: the names of files come in whatever encoding a client's system has.
+_ANY_BYTES = "latin-1"
 _PLAIN = frozenset({"", "identity", "binary", "8bit", "7bit"})
 
 
@@ -33,7 +36,10 @@ class _Found:
     def __init__(self, body: Body, boundary: str) -> None:
         self._body = body
         self._parser = PushMultipartParser(
-            boundary, max_header_size=MAX_HEADER_BYTES, max_header_count=MAX_HEADERS
+            boundary,
+            max_header_size=MAX_HEADER_BYTES,
+            max_header_count=MAX_HEADERS,
+            header_charset=_ANY_BYTES,
         )
         self._ready: Iterator[MultipartSegment | bytes | None] = iter(())
 
@@ -62,7 +68,7 @@ class Part:
     """
 
     def __init__(self, segment: MultipartSegment, found: _Found) -> None:
-        self.name: str = segment.name or ""
+        self.name = _text(segment.name or "")
         self.file_name = _file_name(segment)
         self._found = found
 
@@ -122,13 +128,15 @@ async def parts(request: web.Request, body: Body) -> AsyncIterator[Part]:
 
 
 def _boundary(request: web.Request) -> str:
-    kind, options = parse_options_header(request.headers.get("Content-Type", ""))
-    if kind != "multipart/form-data":
+    # Programs send boundaries with characters that RFC 2045 has in quotes only, and no quotes.
+    about = Message()
+    about["Content-Type"] = request.headers.get("Content-Type", "")
+    if about.get_content_type() != "multipart/form-data":
         raise MalformedRequestError("Of multipart bodies, only multipart/form-data is read.")
-    boundary: str = options.get("boundary", "")
-    if not 0 < len(boundary) <= _MAX_BOUNDARY_CHARS:
+    boundary = str(about.get_boundary(""))
+    if not (0 < len(boundary) <= _MAX_BOUNDARY_CHARS and boundary.isascii()):
         raise MalformedRequestError(
-            f"multipart/form-data needs a boundary of 1 to {_MAX_BOUNDARY_CHARS} characters."
+            f"multipart/form-data needs a boundary of 1 to {_MAX_BOUNDARY_CHARS} ASCII characters."
         )
     return boundary
 
@@ -139,7 +147,12 @@ def _file_name(segment: MultipartSegment) -> str | None:
         # RFC 7578 forbids it; clients send it all the same where a name is not ASCII.
         return content_disposition_filename(parse_content_disposition(disposition)[1])
     name: str | None = segment.filename
-    return name
+    return None if name is None else _text(name)
+
+
+def _text(header: str) -> str:
+    """What was meant by these bytes: UTF-8, or else something else that had few such letters."""
+    return header.encode(_ANY_BYTES).decode(errors="replace")
 
 
 def _refuse_encoded(segment: MultipartSegment) -> None:

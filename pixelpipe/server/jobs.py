@@ -1,7 +1,10 @@
 """Jobs: `POST`, `GET /api/jobs` and `GET`, `DELETE /api/jobs/{id}`, `POST /api/jobs/{id}/retry`."""
 
+from contextlib import suppress
+
 from aiohttp import web
 
+from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.model import Job
 from pixelpipe.jobs.reach import Reach
 from pixelpipe.jobs.views import job_document, job_url
@@ -36,7 +39,9 @@ async def _accepted(request: web.Request, job: Job) -> web.Response:
     headers["Preference-Applied"] = f"wait={wait_s}"
     cancel_left = runtime.settings.cancel_on_disconnect
     reach = caller_of(request).reach
-    job = await runtime.service.wait(job.id, reach, wait_s, cancel_left=cancel_left)
+    with suppress(StorageFailedError):
+        # It is accepted, whatever can be found out of it now.
+        job = await runtime.service.wait(job.id, reach, wait_s, cancel_left=cancel_left)
     return answer(job_document(job), status=200 if job.ended else 202, headers=headers)
 
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from photograph import draw_photograph
+from tests.processes import left_behind
 
 DEMO = Path(__file__).parents[2] / "scripts" / "demo.py"
 TIMEOUT_S = 180
@@ -33,19 +34,6 @@ def _demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _left_behind(folder: Path) -> list[str]:
-    """Processes that were started with this folder for temporary files, and such files."""
-    started_here = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (process / "environ").read_bytes()
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-        if f"TMPDIR={folder}\0".encode() in environment:
-            started_here.append(str(process))
-    return started_here + [str(path) for path in folder.glob("pixelpipe-*")]
-
-
 def test_the_demo_writes_every_variant_and_ends(tmp_path: Path, photo: Path) -> None:
     done = _demo(tmp_path, "--once", photo.name)
 
@@ -60,7 +48,7 @@ def test_the_demo_writes_every_variant_and_ends(tmp_path: Path, photo: Path) -> 
     names = {path.stem for path in (tmp_path / "out").iterdir()}
     assert {"instagram-square", "facebook-cover", "pinterest-pin"} < names
     assert len(names) == 9
-    assert _left_behind(tmp_path) == []
+    assert left_behind(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -81,7 +69,7 @@ def test_a_photograph_that_is_none_is_one_line_and_exit_code_1(
     assert done.returncode == 1
     assert done.stderr.startswith(f"scripts/demo: {message}")
     assert done.stderr.count("\n") == 1
-    assert _left_behind(tmp_path) == []
+    assert left_behind(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -102,7 +90,7 @@ def test_what_cannot_be_written_is_one_line_and_exit_code_1(
     done = _demo(tmp_path, photo.name)
 
     assert (done.returncode, done.stderr) == (1, f"scripts/demo: {message}\n")
-    assert _left_behind(tmp_path) == []
+    assert left_behind(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["Über uns.jpg", '[b] "c" :smile:.jpg'])
@@ -132,4 +120,4 @@ def test_at_a_terminal_it_serves_until_ctrl_c_and_leaves_nothing(
         demo.send_signal(signal.SIGINT)
         assert demo.wait(TIMEOUT_S) == 0
     os.close(terminal)
-    assert _left_behind(tmp_path) == []
+    assert left_behind(tmp_path) == []

@@ -11,9 +11,10 @@ from pixelpipe.errors import QueueFullError, WorkerCrashedError
 from pixelpipe.jobs import dispatch
 from pixelpipe.jobs.model import Job, JobState, TaskState
 from pixelpipe.jobs.reach import EVERYBODYS
+from pixelpipe.jobs.submission import Submission
 from tests.http_jobs import until
 from tests.jobs.gates import PATIENCE_S
-from tests.jobs.house import House
+from tests.jobs.house import House, key_of, photo, specs
 from tests.jobs.town import Line, Town, open_town
 
 
@@ -166,3 +167,27 @@ async def test_no_more_may_wait_than_the_limit(town: Town, line: Line) -> None:
         await front.submit(32, number=number)
     with pytest.raises(QueueFullError, match="2 jobs are waiting, and no more than 2 may"):
         await front.submit(32, number=3)
+
+
+async def test_what_was_recorded_but_refused_is_queued_when_its_sender_comes_back(
+    town: Town, line: Line
+) -> None:
+    front, *_ = town.houses
+    job = await front.submit(32, key=key_of("once"))
+    line.ids.clear()  # As if the answer of the journal had been lost, and the sender told so.
+    again = await town.houses[1].submit(32, key=key_of("once"))
+    assert again.id == job.id
+    assert line.ids == [job.id]
+
+
+async def test_what_was_taken_from_a_full_queue_is_accepted(town: Town, line: Line) -> None:
+    front, *_ = town.houses
+    line.limit = 1
+    await front.submit(32)
+    content = photo(7)
+    async with front.service.receive(len(content)) as upload:
+        await upload.write(content)
+        wanted = Submission(upload, "photo.jpg", specs(32), 0.0)
+        held = await front.service.accept(wanted, held=True)
+    assert line.ids == [job for job in line.ids if job != held.id]
+    assert not front.engine.leases

@@ -1,5 +1,6 @@
 """A cluster on this machine: a front, nodes at work, a Redis and an S3, all of them real."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -82,10 +83,13 @@ class Cluster:
         self._folder = folder
         self.front = LiveServer(folder / "front", "--no-work", **self.environment)
         self.nodes: list[LiveNode] = []
+        self._names = itertools.count()
+        # Several may be started at the same moment.
+        self._numbers = itertools.count()
 
     def add(self) -> LiveNode:
         """Start another node."""
-        node = LiveNode(self._folder / f"node-{len(self.nodes)}.log", self.environment)
+        node = LiveNode(self._folder / f"node-{next(self._numbers)}.log", self.environment)
         self.nodes.append(node)
         return node
 

@@ -101,7 +101,7 @@ async def _insist(client: ClientSession, number: int) -> str:
 async def test_a_node_is_killed_and_redis_restarted_under_load(
     cluster: Cluster, client: ClientSession
 ) -> None:
-    first, _ = await asyncio.gather(*(asyncio.to_thread(cluster.add) for _ in range(2)))
+    first, second = await asyncio.gather(*(asyncio.to_thread(cluster.add) for _ in range(2)))
     follower = Follower(client)
     following = asyncio.create_task(follower.follow())
     turns = asyncio.Semaphore(AT_ONCE)
@@ -136,7 +136,7 @@ async def test_a_node_is_killed_and_redis_restarted_under_load(
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     assert cluster.front.terminate() == 0
-    assert cluster.nodes[1].terminate() == 0
+    assert second.terminate() == 0
 
 
 async def _check_digests(client: ClientSession, job_id: str) -> None:

@@ -136,6 +136,24 @@ async def test_a_value_that_is_no_json_fails_the_job(house: House, value: object
 
 
 @pytest.mark.parametrize(
+    ("field", "content"),
+    [("data", "{"), ("data", "[" * 5000 + "]" * 5000), ("opts", "null"), ("opts", "{")],
+    ids=["data", "deep", "no-options", "options"],
+)
+async def test_a_record_that_cannot_be_read_comes_to_an_end(
+    house: House, field: str, content: str
+) -> None:
+    await house.queue.add("one", {})
+    await house.redis.hset(house.key("one"), field, content)
+    async with house.working(_returned):
+        assert await house.completed("one")
+
+
+async def _returned(job: QueuedJob) -> object:
+    return {"id": job.id}
+
+
+@pytest.mark.parametrize(
     "options", [{"backoff": {"type": "custom"}}, {"backoff": "soon"}, {"attempts": "3"}], ids=str
 )
 async def test_options_that_nobody_knows_do_not_keep_a_job_from_ending(

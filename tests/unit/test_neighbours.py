@@ -119,3 +119,23 @@ def test_a_folder_that_cannot_be_used_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(FolderError, match="cannot use the folder"):
         Neighbours(Place(1, 2), tmp_path / "file")
+
+
+def test_nobody_else_may_enter_the_folder_of_the_sockets(tmp_path: Path) -> None:
+    (tmp_path / "p" / "1-reserve").mkdir(parents=True)
+    with closing(Neighbours(Place(1, 2), tmp_path / "p")):
+        assert (tmp_path / "p").stat().st_mode & 0o777 == 0o700
+
+
+async def test_who_finds_a_crowd_of_notices_supposes_what_may_be_lost(
+    three: list[Neighbours],
+) -> None:
+    one, two, _ = three
+    ear = Ear(two)
+    for _ in range(1000):
+        one.tell(Notice(Kind.HIT))
+    one.tell(Notice(Kind.MESSAGE))
+    async with asyncio.timeout(PATIENCE_S):
+        while Notice(Kind.MESSAGE) not in ear.heard:
+            await ear.hears(len(ear.heard) + 1)
+    assert Notice(Kind.RECORDED) in ear.heard

@@ -85,17 +85,29 @@ async def test_a_refusal_whose_answer_was_lost_is_still_one(
 async def test_a_new_job_that_was_refused_for_want_of_an_answer_is_gone(
     wire: Wire, wired: Stock, one: Stock
 ) -> None:
-    key = Key("tenant", "key", "fingerprint")
     running = await wired.enter(make_job("running"))
     told = step(running)
     wire.lost_answers = ALL_ATTEMPTS
     with pytest.raises(StorageUnavailableError):
-        await wired.write(entry(make_job("refused"), key), told)
+        await wired.write(entry(make_job("refused")), told)
     assert await one.journal.get("refused") is not None
-    outcomes = await wired.write(told, entry(make_job("again"), key))
+    outcomes = await wired.write(told, entry(make_job("again")))
     assert [type(outcome) for outcome in outcomes] == [Event, Event]
     assert await one.journal.get("refused") is None
     assert await _log_of(one) == [("running", 1), ("running", 2), ("again", 1)]
+
+
+async def test_a_new_job_with_a_key_stays_for_its_sender_may_know_of_it_by_then(
+    wire: Wire, wired: Stock, one: Stock
+) -> None:
+    await wired.enter(make_job("first"))
+    key = Key("tenant", "key", "fingerprint")
+    wire.lost_answers = ALL_ATTEMPTS
+    with pytest.raises(StorageUnavailableError):
+        await wired.write(entry(make_job("a"), key))
+    assert await one.journal.keyed("tenant", "key") == ("a", "fingerprint")
+    await wired.enter(make_job("b"))
+    assert await one.journal.get("a") is not None
 
 
 async def test_a_new_job_that_somebody_took_meanwhile_stays(

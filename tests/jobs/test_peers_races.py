@@ -1,0 +1,194 @@
+"""Several processes over one journal: what comes between two steps of one of them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, closing
+from pathlib import Path
+
+import pytest_asyncio
+
+from pixelpipe.jobs.model import Event, Job, JobState
+from pixelpipe.jobs.reach import EVERYBODYS
+from pixelpipe.storage.marks import FileMarks
+from tests.http_jobs import until
+from tests.jobs.gates import PATIENCE_S
+from tests.jobs.house import EVICT, House
+from tests.jobs.town import Line, Town, open_town
+
+
+@pytest_asyncio.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    async with open_town(tmp_path, "1", "2") as opened:
+        yield opened
+
+
+async def heard(house: House, job: Job, after: int = 0) -> list[Event]:
+    """The job's events as this house tells them, until they end."""
+    events: list[Event] = []
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        aclosing(house.service.follow(after, [job.id], EVERYBODYS)) as batches,
+    ):
+        async for batch in batches:
+            events += batch
+    return events
+
+
+async def told_by_both(town: Town) -> None:
+    """Each house has told of an event, and so remembers what comes after it."""
+    one, two = town.houses
+    earlier = await one.submit(16, number=9)
+    following = asyncio.create_task(heard(two, earlier))
+    await one.finish(earlier)
+    await following
+
+
+async def test_who_asks_before_the_end_was_read_from_the_journal_still_hears_of_it(
+    town: Town,
+) -> None:
+    one, two = town.houses
+    await told_by_both(town)
+    job = await one.submit(32)
+    seen = await one.journal.last_event_id()
+    town.peers[1].deaf = True
+    await one.finish(job)
+
+    events = await heard(two, job, seen - 1)
+
+    assert events
+    assert events[-1].terminal
+
+
+async def test_of_two_who_begin_to_follow_an_ended_job_at_once_none_waits_for_more(
+    town: Town,
+) -> None:
+    one, two = town.houses
+    await told_by_both(town)
+    job = await one.submit(32)
+    seen = await one.journal.last_event_id() - 1
+    following = asyncio.create_task(heard(two, job, seen))
+    await one.finish(job)
+    await following
+
+    told = await asyncio.gather(*(heard(two, job, seen) for _ in range(2)))
+
+    assert told[0] == told[1]
+    assert told[0][-1].terminal
+
+
+async def test_a_job_that_ends_while_it_is_claimed_is_not_made_again(town: Town) -> None:
+    one, two = town.houses
+    job = await one.submit(32)
+    await one.work(job)
+    two.engine.spare = 1
+    two.gates.closed = {"claim in"}
+    one.engine.on_waiting(job.id)
+    claim = await two.gates.arrival("claim in")
+    await one.finish(job)
+
+    two.gates.go_on(claim)
+    two.gates.open()
+    await two.gates.settled()
+
+    assert not two.service.running
+    assert (await one.told(job)).count("job.completed") == 1
+
+
+async def test_a_job_that_begins_while_it_is_claimed_goes_on_where_it_was(town: Town) -> None:
+    one, two = town.houses
+    job = await one.submit(32, 48)
+    await one.work(job)
+    two.engine.spare = 1
+    two.gates.closed = {"claim in"}
+    one.engine.on_waiting(job.id)
+    claim = await two.gates.arrival("claim in")
+    work = await one.decoded(job)
+    work.start(0)
+    work.make(0)
+    work.start(1)
+    async with asyncio.timeout(PATIENCE_S):
+        while (await one.told(job)).count("variant.completed") < 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+    two.gates.go_on(claim)
+    two.gates.open()
+    await two.finish(await two.stored(job.id))
+
+    told = await one.told(job)
+    assert told.count("job.started") == 1
+    assert told.count("variant.completed") == 2
+
+
+async def test_a_job_that_is_cancelled_while_it_is_claimed_is_cancelled(town: Town) -> None:
+    one, two = town.houses
+    job = await one.submit(32)
+    await one.work(job)
+    two.engine.spare = 1
+    two.gates.closed = {"claim out"}
+    one.engine.on_waiting(job.id)
+    claim = await two.gates.arrival("claim out")
+
+    deleting = asyncio.create_task(one.service.delete(job.id, EVERYBODYS))
+    await until(lambda: not one.service.running)
+    two.gates.go_on(claim)
+    two.gates.open()
+
+    cancelled = await deleting
+    assert cancelled is not None
+    assert cancelled.state is JobState.CANCELLED
+    assert (await two.stored(job.id)).state is JobState.CANCELLED
+
+
+async def test_what_is_read_in_one_process_is_not_removed_by_another(
+    town: Town, tmp_path: Path
+) -> None:
+    one, two = town.houses
+    job = await one.submit(32)
+    await one.finish(job)
+    job = await two.service.get(job.id, EVERYBODYS)
+    (blob,) = (variant.blob for variant in job.variants)
+    assert blob is not None
+    with (
+        closing(FileMarks(tmp_path / "in-use")) as here,
+        closing(FileMarks(tmp_path / "in-use")) as there,
+    ):
+        one.service._stores.in_use.marks, two.service._stores.in_use.marks = here, there
+        with two.service.reading(job):
+            await one.look_after(EVICT)
+            assert (await two.stored(job.id)).deleted_at is None
+            await one.service.delete(job.id, EVERYBODYS)
+            await one.look_after()
+            assert await two.blobs.intact(blob)
+        await one.look_after()
+        assert not await two.blobs.intact(blob)
+
+
+async def test_what_a_node_that_lost_its_job_makes_until_it_is_claimed_is_not_made_again(
+    tmp_path: Path,
+) -> None:
+    line = Line()
+    async with open_town(tmp_path, "1", "2", line=line) as town:
+        one, two = town.houses
+        job = await one.submit(32, 48)
+        working = [asyncio.create_task(one.service.work(line.take()))]
+        work = await one.decoded(job)
+        work.start(0)
+        work.start(1)
+        async with asyncio.timeout(PATIENCE_S):
+            while (await one.told(job)).count("variant.started") < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        two.gates.closed = {"claim in"}
+        working.append(asyncio.create_task(two.service.work(job.id)))
+        claim = await two.gates.arrival("claim in")
+        work.make(0)
+        async with asyncio.timeout(PATIENCE_S):
+            while (await one.told(job)).count("variant.completed") < 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+        two.gates.go_on(claim)
+        two.gates.open()
+        await two.finish(await two.stored(job.id))
+
+        work.make(1)  # Which is refused: so it hears of it.
+        await asyncio.gather(*working)
+        assert (await one.told(job)).count("variant.completed") == 2

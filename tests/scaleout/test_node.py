@@ -1,0 +1,100 @@
+"""What a node makes of jobs that other programs put in."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from pytest_aiohttp import AiohttpServer
+
+from pixelpipe.errors import InvalidSpecError, MemoryFullError
+from pixelpipe.jobs.model import Job, new_job_id
+from pixelpipe.jobs.submission import Submission
+from pixelpipe.node import Node
+from pixelpipe.runtime import Runtime, open_runtime
+from pixelpipe.scaleout.queue_format import IMAGE
+from pixelpipe.scaleout.queue_job import QueuedJob
+from pixelpipe.server.sources import AT_ONCE_PER_CLIENT, fetching
+from tests.photographs import photo_jpeg
+from tests.serving import small_settings
+
+WANTED = [{"name": "a", "resize": {"width": 20}}]
+
+
+class Queued(QueuedJob):
+    """A job of another program's, as a worker hands it over."""
+
+    def __init__(self, url: str, **data: object) -> None:
+        self.name, self.priority = IMAGE, 0
+        self.data = {"version": 1, "source": {"url": url}, "variants": WANTED} | data
+        self._journal_id = new_job_id()
+
+    async def journal_id(self) -> str:
+        """What it is called in the journal."""
+        return self._journal_id
+
+    async def progress(self, value: object) -> None:
+        """Nobody follows."""
+
+
+@pytest_asyncio.fixture
+async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
+    settings = small_settings(tmp_path, source_urls=True, source_url_private=True)
+    async with open_runtime(settings) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def node(runtime: Runtime) -> AsyncIterator[Node]:
+    async with fetching(runtime.settings) as sources:
+        yield Node(runtime, sources)
+
+
+@pytest_asyncio.fixture
+async def url(aiohttp_server: AiohttpServer) -> str:
+    photo = photo_jpeg(64, 48)
+
+    async def answer(request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=photo, content_type="image/jpeg")
+
+    app = web.Application()
+    app.router.add_get("/photo.jpg", answer)
+    return str((await aiohttp_server(app)).make_url("/photo.jpg"))
+
+
+def _state(result: object) -> str:
+    assert isinstance(result, dict)
+    return str(result["state"])
+
+
+async def test_a_node_takes_more_jobs_than_one_client_may_fetch_at_a_time(
+    node: Node, url: str
+) -> None:
+    jobs = [Queued(url) for _ in range(AT_ONCE_PER_CLIENT + 4)]
+    results = await asyncio.gather(*(node.process(job) for job in jobs))
+    assert [_state(result) for result in results] == ["completed"] * len(jobs)
+
+
+async def test_a_job_waits_for_memory_and_is_not_failed(
+    node: Node, runtime: Runtime, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept, refusals = runtime.service.accept, [MemoryFullError("No room at this moment.")]
+
+    async def full_at_first(submission: Submission, *, held: bool = False) -> Job:
+        if refusals:
+            raise refusals.pop()
+        return await accept(submission, held=held)
+
+    monkeypatch.setattr("pixelpipe.node._AGAIN_S", 0.0)
+    monkeypatch.setattr(runtime.service, "accept", full_at_first)
+    assert _state(await node.process(Queued(url))) == "completed"
+
+
+@pytest.mark.parametrize("webhook", ["no URL", "file:///etc/passwd", "https://127.0.0.1/hook"])
+async def test_a_webhook_that_is_not_called_is_refused(node: Node, url: str, webhook: str) -> None:
+    with pytest.raises(InvalidSpecError) as refused:
+        await node.process(Queued(url, webhook=webhook))
+    assert refused.value.extensions["errors"][0]["pointer"] == "/webhook"
