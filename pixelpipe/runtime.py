@@ -199,7 +199,7 @@ async def _cluster(closing: AsyncExitStack, settings: Settings) -> "Cluster | No
     opening = open_cluster(place, partial(_open_blobs, settings), settings.queue_limit)
     try:
         return await closing.enter_async_context(opening)
-    except (ClusterError, ValueError) as error:
+    except (ClusterError, StorageFailedError, ValueError) as error:
         raise FolderError(str(error)) from error
 
 

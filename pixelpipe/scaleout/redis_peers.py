@@ -22,17 +22,19 @@ class RedisPeers:
     Args:
         signals: What is heard, and told.
         newest: The newest notice: those behind it are heard.
-        leader: Whether what one node does for all is done here.
+        last_event_id: The newest event's id: likewise.
     """
 
     alone = False
+    # What one does for all does no harm where each does it; webhooks have a lead of their own.
+    leader = True
     # A job is claimed by whoever takes it from the queue: nobody's are taken over.
     owners: frozenset[str] = frozenset()
 
-    def __init__(self, signals: RedisSignals, newest: str, *, leader: bool) -> None:
-        self.leader = leader
+    def __init__(self, signals: RedisSignals, newest: str, last_event_id: int) -> None:
         self._signals = signals
         self._newest = newest
+        self._last_event_id = last_event_id
         self._listeners: list[Callable[[Notice], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -68,7 +70,7 @@ class RedisPeers:
 
     async def _hear_events(self) -> None:
         # Whoever follows them reads them from the journal, in their order.
-        async for _ in self._signals.events(await self._signals.last_event_id()):
+        async for _ in self._signals.events(self._last_event_id):
             self._take(Notice(Kind.RECORDED))
 
     def _take(self, notice: Notice) -> None:

@@ -15,6 +15,7 @@ from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.model import Event
 from pixelpipe.jobs.peers import Kind, Notice
 from pixelpipe.scaleout.redis_layout import Script
+from pixelpipe.scaleout.redis_read_scripts import COUNTERS
 from pixelpipe.scaleout.redis_server import RedisServer, meaning_of
 from pixelpipe.scaleout.redis_texts import event_of
 
@@ -50,9 +51,6 @@ return wanted
 
 TELL = Script("notify(text(), text()) return 1")
 """Tell everybody. Arguments: what kind of notice it is, and what it is about."""
-
-LAST_EVENT = Script("return call('GET', p .. 'last-event') or '0'", "no-writes")
-"""The newest event's id."""
 
 NEWEST_NOTICE = Script(
     "return (call('XREVRANGE', p .. 'notices', '+', '-', 'COUNT', 1)[1] or {'0-0'})[1]", "no-writes"
@@ -106,7 +104,8 @@ class RedisSignals:
         Raises:
             StorageFailedError: It could not be found out.
         """
-        return int(await self._server.run(LAST_EVENT))
+        last_id, _ = await self._server.run(COUNTERS)
+        return int(last_id)
 
     async def newest_notice(self) -> str:
         """Where `notices` begins for who wants those to come.

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,31 +9,19 @@ import pytest
 import pytest_asyncio
 
 from pixelpipe.errors import NotRetryableError, OwnerSilentError
-from pixelpipe.jobs.model import Event, Job, JobState
+from pixelpipe.jobs.model import Job, JobState
 from pixelpipe.jobs.peers import Kind
 from pixelpipe.jobs.reach import EVERYBODYS
 from tests.http_jobs import until
 from tests.jobs.gates import PATIENCE_S
 from tests.jobs.house import House
-from tests.jobs.town import Town, open_town
+from tests.jobs.town import Town, heard, open_town
 
 
 @pytest_asyncio.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Town]:
     async with open_town(tmp_path, "1", "2") as opened:
         yield opened
-
-
-async def heard(house: House, job: Job, after: int = 0) -> list[Event]:
-    """The job's events as this house tells them, until they end."""
-    events: list[Event] = []
-    async with (
-        asyncio.timeout(PATIENCE_S),
-        aclosing(house.service.follow(after, [job.id], EVERYBODYS)) as batches,
-    ):
-        async for batch in batches:
-            events += batch
-    return events
 
 
 async def test_a_job_can_be_seen_waited_for_and_followed_in_another_process(town: Town) -> None:

@@ -2,36 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest_asyncio
 
-from pixelpipe.jobs.model import Event, Job, JobState
+from pixelpipe.jobs.model import JobState
 from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.storage.marks import FileMarks
 from tests.http_jobs import until
 from tests.jobs.gates import PATIENCE_S
-from tests.jobs.house import EVICT, House
-from tests.jobs.town import Line, Town, open_town
+from tests.jobs.house import EVICT
+from tests.jobs.town import Line, Town, heard, open_town
 
 
 @pytest_asyncio.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Town]:
     async with open_town(tmp_path, "1", "2") as opened:
         yield opened
-
-
-async def heard(house: House, job: Job, after: int = 0) -> list[Event]:
-    """The job's events as this house tells them, until they end."""
-    events: list[Event] = []
-    async with (
-        asyncio.timeout(PATIENCE_S),
-        aclosing(house.service.follow(after, [job.id], EVERYBODYS)) as batches,
-    ):
-        async for batch in batches:
-            events += batch
-    return events
 
 
 async def told_by_both(town: Town) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
 from pixelpipe.errors import StorageFailedError
-from pixelpipe.jobs.model import Job
+from pixelpipe.jobs.model import Event, Job
 from pixelpipe.jobs.peers import Notice
+from pixelpipe.jobs.reach import EVERYBODYS
+from tests.jobs.gates import PATIENCE_S
 from tests.jobs.house import House
 
 
@@ -126,3 +128,15 @@ async def open_town(folder: Path, *names: str, line: Line | None = None) -> Asyn
             await house.service.drain(0)
             assert not house.engine.leases
             assert not house.engine.defects
+
+
+async def heard(house: House, job: Job, after: int = 0) -> list[Event]:
+    """The job's events as this house tells them, until they end."""
+    events: list[Event] = []
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        aclosing(house.service.follow(after, [job.id], EVERYBODYS)) as batches,
+    ):
+        async for batch in batches:
+            events += batch
+    return events
