@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -147,6 +148,16 @@ class ObjectStore:
             self._gateway.kill()
             self._gateway.wait()
             self._gateway = None
+
+    def freeze(self) -> None:
+        """The gateway takes connections and answers nothing."""
+        if self._gateway is not None:
+            self._gateway.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It answers again."""
+        if self._gateway is not None:
+            self._gateway.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """End all of it."""

@@ -136,7 +136,20 @@ class SweptBlobs(BlobStore, Protocol):
         """
 
 
-class RemoteBlobs(SweptBlobs, Protocol):
+class SharedBlobs(SweptBlobs, Protocol):
+    """A store that several nodes write to."""
+
+    def old(self) -> AsyncGenerator[Collection[str], None]:
+        """Digests of all that was stored some ten minutes ago or earlier, by and by.
+
+        It begins anywhere: who is always broken off comes to each of them some day.
+
+        Raises:
+            StorageFailedError: The store could not be read.
+        """
+
+
+class RemoteBlobs(SharedBlobs, Protocol):
     """A store somewhere else: it may be away, and what is removed goes later."""
 
     @property

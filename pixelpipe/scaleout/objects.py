@@ -24,10 +24,12 @@ from pixelpipe.errors import StorageFailedError, WrongDigestError
 from pixelpipe.formats.registry import FORMATS, Format
 from pixelpipe.jobs.model import Blob
 from pixelpipe.jobs.ports import PIECE_BYTES, Digest
+from pixelpipe.jobs.stores import Marks
 from pixelpipe.scaleout.objects_place import NotThereError, Place
 from pixelpipe.scaleout.objects_presence import Presence
 from pixelpipe.scaleout.objects_removal import Removal, key_of
 from pixelpipe.scaleout.objects_stored import StoredObject
+from pixelpipe.scaleout.objects_turns import Turns
 from pixelpipe.scaleout.objects_watch import StoreClock, Watch
 
 if TYPE_CHECKING:
@@ -71,16 +73,20 @@ class ObjectBlobs:
     Args:
         place: Where.
         owner: The id of the journal whose blobs they are.
+        marks: What other processes over the same journal do meanwhile, if there are any.
         grace_s: What was stored within this time is not removed.
     """
 
-    def __init__(self, place: Place, owner: str, *, grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self, place: Place, owner: str, *, marks: Marks | None = None, grace_s: float = GRACE_S
+    ) -> None:
         self._place = place
         self._fresh_s = grace_s / 2
         self._presence = Presence(known_s=grace_s / 4, stale_s=grace_s / 8)
         self._clock = StoreClock(place)
         self._watch = Watch(place, owner)
-        self._removal = Removal(place, self._presence, self._clock, grace_s)
+        self._among = Turns(marks)
+        self._removal = Removal(place, self._presence, self._clock, self._among, grace_s)
         self._sending = asyncio.Semaphore(_SENT_AT_ONCE)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._loop = asyncio.get_running_loop()
@@ -119,10 +125,11 @@ class ObjectBlobs:
             while gone := self._presence.going(sha256):
                 await gone.wait()
             with self._presence.putting(blob):
-                found = await self._found(blob)
-                if found is _Found.YOUNG:
-                    return False
-                return await self._send(blob, copy, there=found is _Found.OLD)
+                async with self._among.putting(sha256):
+                    found = await self._found(blob)
+                    if found is _Found.YOUNG:
+                        return False
+                    return await self._send(blob, copy, there=found is _Found.OLD)
 
     async def read_into(self, sha256: str, target: memoryview) -> None:
         """Fill `target`; see the port."""
@@ -208,11 +215,14 @@ class ObjectBlobs:
     async def remove_now(self, sha256: str) -> None:
         """Remove the blob; on return it is gone, or was not there.
 
+        The request is sent once, and given up within seconds: another of the same could still be
+        on its way when the first has done it, and meet what was stored again by then.
+
         Raises:
-            StorageFailedError: It may still be there.
+            StorageFailedError: It may still be there, or go yet.
         """
         with self._presence.removing_now(sha256), suppress(NotThereError), self._place.asked():
-            await self._place.store.delete_async(key_of(sha256))
+            await self._place.quick.delete_async(key_of(sha256))
 
     def doubt(self) -> None:
         """Others may have removed what was stored or seen so far: it is looked for again."""
@@ -226,6 +236,10 @@ class ObjectBlobs:
     def suspects(self, *, everything: bool) -> AsyncGenerator[Collection[str], None]:
         """Digests of what may be in the store although no job refers to it; see the port."""
         return self._removal.suspects(everything=everything)
+
+    def old(self) -> AsyncGenerator[Collection[str], None]:
+        """Digests of what has been in the store for a while; see the port."""
+        return self._removal.old()
 
     async def _found(self, blob: Blob) -> "_Found":
         """What is there, as far as it is worth asking before something is written."""

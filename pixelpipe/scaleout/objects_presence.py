@@ -51,6 +51,7 @@ class Presence:
         self._going: dict[str, asyncio.Event] = {}
         self._putting: Counter[str] = Counter()
         self._removals = 0
+        self._doubts = 0
 
     def holds(self, blob: Blob) -> bool:
         """Whether the blob is sure to be there for a while; if so it does not go."""
@@ -74,14 +75,19 @@ class Presence:
 
     @contextmanager
     def putting(self, blob: Blob) -> Iterator[None]:
-        """Around storing the blob: it does not go meanwhile, and is there after that."""
+        """Around storing the blob: it does not go meanwhile, and is there after that.
+
+        Others may have removed it before the answer came, where they were doubted meanwhile.
+        """
         with self._lock:
             self._doomed.pop(blob.sha256, None)
             self._putting[blob.sha256] += 1
+            doubts = self._doubts
         try:
             yield
             with self._lock:
-                _keep(self._seen, blob.sha256, (blob.size_bytes, self._clock()))
+                if doubts == self._doubts:
+                    _keep(self._seen, blob.sha256, (blob.size_bytes, self._clock()))
         finally:
             with self._lock:
                 self._putting -= Counter({blob.sha256: 1})
@@ -126,6 +132,7 @@ class Presence:
         with self._lock:
             self._seen.clear()
             self._removals += 1
+            self._doubts += 1
 
     def doom(self, sha256: str) -> None:
         """The journal has said that the blob may go."""

@@ -14,9 +14,9 @@ the same time, who know nothing of our notes:
   on its way.
 - What is younger waits until it is old enough, and the journal is asked again.
 
-Between the look at an object's age and its removal somebody may still renew it, in a second or so
-and only in another process: ours puts nothing while it goes (`Presence.removing`). A variant is
-then made again from its source.
+Between the look at an object's age and its removal somebody may still renew it. Our own process
+puts nothing while it goes (`Presence.removing`); where there are others, `objects_turns` keeps them
+away, and its age is looked at once more then.
 
 An end between the journal's word and the removal, or between storing and the first reference,
 leaves an object that nobody knows of. So at the start all objects are listed, slowly and beside the
@@ -26,15 +26,16 @@ work, and the journal is asked about them like about all others.
 import asyncio
 import heapq
 import re
+import secrets
 import time
-from collections.abc import AsyncGenerator, Collection, Sequence
-from datetime import datetime
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 import structlog
 
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.scaleout.objects_place import NotThereError, Place
 from pixelpipe.scaleout.objects_presence import Presence
+from pixelpipe.scaleout.objects_turns import Turns
 from pixelpipe.scaleout.objects_watch import StoreClock
 
 ROOT = "blobs"
@@ -61,13 +62,18 @@ class Removal:
     Args:
         place: Where.
         presence: Has the notes of what may go.
+        clock: Tells ages.
+        turns: Keep other processes from storing what goes.
         grace_s: Nothing goes that was stored or renewed within this time.
     """
 
-    def __init__(self, place: Place, presence: Presence, clock: StoreClock, grace_s: float) -> None:
+    def __init__(
+        self, place: Place, presence: Presence, clock: StoreClock, turns: Turns, grace_s: float
+    ) -> None:
         self._place = place
         self._presence = presence
         self._clock = clock
+        self._turns = turns
         self._grace_s = grace_s
         self._asking = asyncio.Semaphore(_ASKED_AT_ONCE)
         self._noted = asyncio.Event()
@@ -146,7 +152,8 @@ class Removal:
             return await self._clock.age_s(found["last_modified"])
 
     async def _remove(self, old: Collection[str]) -> None:
-        with self._presence.removing(old) as going:
+        with self._presence.removing(old) as chosen, self._turns.removing(chosen) as free:
+            going = await self._still_old(free) if self._turns.others else free
             keys = [key_of(sha256) for sha256 in going]
             try:
                 with self._place.asked():
@@ -156,6 +163,10 @@ class Removal:
                 await asyncio.gather(*map(self._remove_one, keys))
         if going:
             _log.info("objects were removed", objects=len(going))
+
+    async def _still_old(self, sha256s: Sequence[str]) -> Sequence[str]:
+        ages = await asyncio.gather(*map(self._age_s, sha256s))
+        return [s for s, age_s in zip(sha256s, ages, strict=True) if age_s > self._oldest_s]
 
     async def _remove_one(self, key: str) -> None:
         async with self._asking:
@@ -179,26 +190,38 @@ class Removal:
         except TimeoutError:
             return
 
+    async def old(self) -> AsyncGenerator[Collection[str], None]:
+        """Digests of all that are old enough to go, beginning anywhere; some come twice."""
+        begin = key_of(secrets.token_hex(32))
+        async for page in self._pages(begin):
+            yield [sha256 for sha256, age_s in page.items() if age_s > self._oldest_s]
+        async for page in self._pages(None):
+            yield [sha256 for sha256, age_s in page.items() if age_s > self._oldest_s]
+            if any(key_of(sha256) > begin for sha256 in page):
+                return
+
     async def _all(self) -> AsyncGenerator[Collection[str], None]:
         """Digests of all that are old enough to go, from where it was broken off."""
-        pages = self._place.store.list(ROOT, offset=self._listed or None, chunk_size=_TOGETHER)
+        async for page in self._pages(self._listed or None):
+            old = {sha256 for sha256, age_s in page.items() if age_s > self._oldest_s}
+            for sha256 in page.keys() - old:
+                self._ask_again([sha256], self._oldest_s - page[sha256])
+            yield old
+            self._listed = max(map(key_of, page), default=self._listed)
+
+    async def _pages(self, behind: str | None) -> AsyncGenerator[Mapping[str, float], None]:
+        """The age of each blob, by digest, a page at a time and in order."""
+        pages = self._place.store.list(ROOT, offset=behind, chunk_size=_TOGETHER)
         while True:
             try:
                 with self._place.asked():
                     found = await anext(pages)
             except StopAsyncIteration:  # A default for anext() comes to nothing here.
                 return
-            old = set()
-            for each in found:
-                match = _KEY.fullmatch(each["path"])
-                if match and await self._old(match[2], each["last_modified"]):
-                    old.add(match[2])
-            yield old
-            self._listed = found[-1]["path"] if found else self._listed
+            matches = [(_KEY.fullmatch(each["path"]), each["last_modified"]) for each in found]
+            yield {
+                match[2]: await self._clock.age_s(last_modified)
+                for match, last_modified in matches
+                if match
+            }
             await asyncio.sleep(_PAUSE_S)
-
-    async def _old(self, sha256: str, last_modified: datetime) -> bool:
-        age_s = await self._clock.age_s(last_modified)
-        if age_s <= self._oldest_s:
-            self._ask_again([sha256], self._oldest_s - age_s)
-        return age_s > self._oldest_s

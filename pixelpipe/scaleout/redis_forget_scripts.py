@@ -69,6 +69,9 @@ return call('ZRANGEBYSCORE', p .. text(), '-inf', text(), 'LIMIT', text(), text(
 Arguments: in which, before which moment as of ZRANGE, how many to pass over, and how many to give.
 """
 
+AGO = Script("return whole(now - number())", "no-writes")
+"""The moment so many microseconds ago, by the clock that scores are of. Argument: how many."""
+
 REMOVE = Script(
     """
 local limit_bytes, removed = number(), 0
@@ -120,15 +123,41 @@ local mark = call('HGET', p .. 'removing', sha)
 if not mark or mark:match('^(.*) %d+$') ~= token then return end
 if outcome == 'kept' then return call('HDEL', p .. 'removing', sha) end
 note_removal(sha)
-if outcome == 'removed' then
-  call('ZREM', p .. 'unused', sha)
-  call('HDEL', p .. 'blobs', sha)
-end
+call('ZREM', p .. 'unused', sha)
+call('HDEL', p .. 'blobs', sha)
 """,
     _MAKES_ROOM,
 )
 """End what MARK began.
 
-Arguments: the digest, the token, and `kept` if the blob was left alone, `removed`, or `unsure` if
-it may have been: then it is swept again.
+Arguments: the digest, the token, and `kept` if the blob was left alone, or `removed`. Where that is
+not known the mark stays: the request may still be on its way to the store.
+"""
+
+UNSURE = Script(
+    """
+local left, marks = {}, call('HGETALL', p .. 'removing')
+for i = 1, #marks, 2 do
+  if now - tonumber(marks[i + 1]:match('%d+$')) > LEASE_US then left[#left + 1] = marks[i] end
+end
+return left
+""",
+    "no-writes",
+)
+"""Blobs whose removal was begun, and not ended within its lease: they are to be swept again."""
+
+UNKNOWN = Script(
+    """
+local unknown = {}
+for _ = 1, number() do
+  local sha = text()
+  if call('HEXISTS', p .. 'blobs', sha) == 0 then unknown[#unknown + 1] = sha end
+end
+return unknown
+""",
+    "no-writes",
+)
+"""Those of some blobs that no job refers to, nor did since they were last swept.
+
+Arguments: how many, and their digests.
 """

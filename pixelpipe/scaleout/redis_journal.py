@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from pixelpipe.jobs.model import Blob, Event, Job, JobState
 from pixelpipe.jobs.ports import Keep, Listing
@@ -149,8 +149,10 @@ class RedisJournal:
 
     async def sweep(self, suspects: Collection[str], keep: Keep) -> int:
         """Remove blobs that no job refers to; see the port."""
-        now = datetime.now(UTC) - timedelta(seconds=self._unused_s)
-        bound = str(microseconds(now)) if self._unused_s else "+inf"
+        bound = "+inf"
+        if self._unused_s:
+            unused_us = int(self._unused_s * 1_000_000)
+            bound = (await self._server.run(redis_forget_scripts.AGO, unused_us)).decode()
         return await redis_sweeping.sweep(self._server, self._store, suspects, bound, keep)
 
     async def _jobs(self, job_ids: Sequence[str]) -> Sequence[Job]:

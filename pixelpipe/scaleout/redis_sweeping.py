@@ -1,14 +1,20 @@
-"""How the journal in Redis forgets: jobs in portions, blobs one by one."""
+"""How the journal in Redis forgets: jobs in portions, blobs some at a time."""
 
+import asyncio
 import secrets
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Collection, Iterable
+from itertools import islice
 
 from pixelpipe.jobs.ports import Keep
-from pixelpipe.scaleout.redis_forget_scripts import MARK, OVER, REMOVE, UNMARK
+from pixelpipe.scaleout.redis_forget_scripts import MARK, OVER, REMOVE, UNKNOWN, UNMARK, UNSURE
 from pixelpipe.scaleout.redis_server import RedisServer
 from pixelpipe.scaleout.redis_writing import Store
 
 _PORTION = 50
+_AT_ONCE = 8
+_ASKED_TOGETHER = 1000
+_BEGUN_WITHIN_S = 5.0
 _ANY_BYTES = -1
 
 
@@ -55,17 +61,24 @@ async def sweep(
     Returns:
         How many.
     """
+    sweep_of = _Sweep(server, store, keep)
     # Suspects that some job referred to once are left to the second round: none counts twice.
-    later, token = frozenset(suspects), secrets.token_urlsafe(8)
+    later = frozenset(suspects)
     removed = passed_over = 0
     while found := await _over(server, "unused", bound, passed_over):
-        for sha256 in map(bytes.decode, found):
-            gone = sha256 not in later and await _remove_blob(server, store, (sha256, token), keep)
-            removed += gone
-            passed_over += not gone
-    for sha256 in sorted(later):
-        removed += await _remove_blob(server, store, (sha256, token), keep)
-    return removed
+        gone = await sweep_of.remove(sha for sha in map(bytes.decode, found) if sha not in later)
+        removed += gone
+        passed_over += len(found) - gone
+    unsure = {sha256.decode() for sha256 in await server.run(UNSURE)}
+    return removed + await sweep_of.remove(sorted(later | unsure))
+
+
+async def unknown(server: RedisServer, sha256s: Collection[str]) -> Collection[str]:
+    """Those of the blobs that are in the store and that no job refers to, nor did lately."""
+    left, found = iter(sha256s), list[bytes]()
+    while portion := list(islice(left, _ASKED_TOGETHER)):
+        found += await server.run(UNKNOWN, len(portion), *portion)
+    return [sha256.decode() for sha256 in found]
 
 
 async def _over(server: RedisServer, name: str, bound: str, passed_over: int) -> list[bytes]:
@@ -73,20 +86,41 @@ async def _over(server: RedisServer, name: str, bound: str, passed_over: int) ->
     return found
 
 
-async def _remove_blob(
-    server: RedisServer, store: Store, mark: tuple[str, str], keep: Callable[[str], bool]
-) -> bool:
-    """Remove a blob unless it is in use or referred to; `mark` is its digest and who removes it."""
-    sha256, _ = mark
-    if not await server.run(MARK, *mark):
-        return False
-    if keep(sha256):
-        await server.run(UNMARK, *mark, "kept")
-        return False
-    outcome = "unsure"
-    try:
-        await store.remove(sha256)
-        outcome = "removed"
-    finally:
-        await server.run(UNMARK, *mark, outcome)
-    return True
+class _Sweep:
+    """Removes blobs, some at a time, unless they are in use or referred to.
+
+    No job comes to refer to what is marked. A mark outlives us by its lease, and a removal has to
+    be over by then, whatever it meets: who has stood still since he marked leaves the blob alone.
+    """
+
+    def __init__(self, server: RedisServer, store: Store, keep: Keep) -> None:
+        self._server = server
+        self._store = store
+        self._keep = keep
+        self._token = secrets.token_urlsafe(8)
+
+    async def remove(self, sha256s: Iterable[str]) -> int:
+        """Remove those that may go; gives how many did.
+
+        Raises:
+            StorageFailedError: Of some that is not known. They stay marked, and are swept again.
+        """
+        left, removed = iter(sha256s), 0
+        while together := list(islice(left, _AT_ONCE)):
+            done = await asyncio.gather(*map(self._remove, together), return_exceptions=True)
+            for each in done:
+                if isinstance(each, BaseException):
+                    raise each
+                removed += each
+        return removed
+
+    async def _remove(self, sha256: str) -> bool:
+        began_s = time.monotonic()
+        if not await self._server.run(MARK, sha256, self._token):
+            return False
+        if self._keep(sha256) or time.monotonic() - began_s > _BEGUN_WITHIN_S:
+            await self._server.run(UNMARK, sha256, self._token, "kept")
+            return False
+        await self._store.remove(sha256)
+        await self._server.run(UNMARK, sha256, self._token, "removed")
+        return True

@@ -5,8 +5,12 @@ import secrets
 from pathlib import Path
 
 
-def journal_id(path: Path) -> str:
+def journal_id(path: Path, made: str | None = None) -> str:
     """The id in the file, which is made if it is not there, by whoever is first.
+
+    Args:
+        path: The file.
+        made: What it is then; by default what nobody has.
 
     Raises:
         OSError: It cannot be read or made.
@@ -14,7 +18,7 @@ def journal_id(path: Path) -> str:
     aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     if not path.exists():
         with aside.open("x", encoding="ascii") as file:
-            file.write(secrets.token_hex(16))
+            file.write(made or secrets.token_hex(16))
             file.flush()
             os.fsync(file.fileno())
         try:

@@ -1,7 +1,6 @@
 """Opens and closes what a server, or a command, stores things in."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from pixelpipe.jobs.ports import Journal, Outbox, RemoteBlobs, SweptBlobs
 from pixelpipe.jobs.ports import Space as Room
 from pixelpipe.storage.blobs import FileBlobs
 from pixelpipe.storage.database import Database, NoDatabaseError
-from pixelpipe.storage.folder import FolderError, exclusive, usable
+from pixelpipe.storage.folder import FolderError, usable
 from pixelpipe.storage.identity import journal_id
 from pixelpipe.storage.journal import SqliteJournal
+from pixelpipe.storage.leftovers import held_clear
 from pixelpipe.storage.memory import MemoryJournal, MemoryOutbox
 from pixelpipe.storage.outbox import SqliteOutbox
 from pixelpipe.storage.space import Space
@@ -25,7 +25,6 @@ from pixelpipe.storage.spaces import Spaces
 OpenRemote = Callable[[str], AbstractAsyncContextManager[RemoteBlobs]]
 
 _IDENTITY = "storage-id"
-_LEAST_RESERVE_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ async def open_storage(
     """
     async with AsyncExitStack() as closing:
         if share is None:
-            await asyncio.to_thread(closing.enter_context, exclusive(folder))
+            await asyncio.to_thread(closing.enter_context, held_clear(folder))
         writer, owner, aside = share or _ALL
         space = await _open_space(closing, folder / aside, reserve_bytes)
         path = folder / "journal.sqlite3"
@@ -123,7 +122,7 @@ async def open_storage(
         ):
             root = elsewhere.folder
             if share is None:
-                await asyncio.to_thread(closing.enter_context, exclusive(root))
+                await asyncio.to_thread(closing.enter_context, held_clear(root))
             room = await _open_space(closing, root / aside, reserve_bytes)
             spaces.append(room)
         blobs = await asyncio.to_thread(FileBlobs, root / "blobs", room, writer)
@@ -135,21 +134,6 @@ async def open_storage(
         database = await asyncio.to_thread(_open_journal, path, blobs, space)
         closing.push_async_callback(asyncio.to_thread, database.close)
         yield Storage(*_journal(database, blobs, owner), blobs, Spaces(spaces))
-
-
-@asynccontextmanager
-async def open_shared_folder(folder: Path) -> AsyncIterator[FileBlobs]:
-    """The blobs in a folder that several nodes write to, such as one of all processes of a machine.
-
-    Raises:
-        FolderError: It cannot be used.
-    """
-    async with AsyncExitStack() as closing:
-        writer = secrets.randbits(48)
-        space = await _open_space(closing, folder / "nodes" / str(writer), _LEAST_RESERVE_BYTES)
-        blobs = await asyncio.to_thread(FileBlobs, folder / "blobs", space, writer)
-        closing.push_async_callback(asyncio.to_thread, blobs.close)
-        yield blobs
 
 
 async def _open_space(closing: AsyncExitStack, folder: Path, reserve_bytes: int) -> Space:

@@ -33,7 +33,7 @@ class Space:
 
     Args:
         folder: Where the reserve lies; made if it is not there. No other `Space` may use it.
-        reserve_bytes: Size of the reserve, above 0.
+        reserve_bytes: Size of the reserve; 0 for none.
         poll_s: How often to look for room while there is none.
 
     Raises:
@@ -158,6 +158,8 @@ class Space:
         """Make the reserve, whole or not at all; only if some room is left beside it."""
         if not self._roomy():
             return False
+        if not self._reserve_bytes:
+            return True
         try:
             with self._aside.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, self._reserve_bytes)

@@ -19,6 +19,10 @@ class State(NamedTuple):
         """The state that stat(2) found."""
         return cls(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
+    def same_content(self, other: "State") -> bool:
+        """Whether only the file's name may have changed."""
+        return self[:3] == other[:3]
+
 
 class Verified:
     """The states of files in which their digests were found right; safe among threads.

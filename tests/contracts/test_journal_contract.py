@@ -744,8 +744,9 @@ async def test_what_comes_into_use_while_others_are_swept_is_kept(
 
     suspects = [blob.sha256 for blob in blobs] if suspected else []
     assert await stock.journal.sweep(suspects, keep) == 120
-    # It was asked when the one before was gone, and not earlier.
-    assert left == [*range(151, 31, -1)] + [31] * 31
+    # It was asked when those before were gone, but for a few that went at the same time.
+    expected = [*range(151, 31, -1)] + [31] * 31
+    assert all(0 <= there - then < 8 for there, then in zip(left, expected, strict=True))
 
 
 async def test_what_was_swept_has_to_be_stored_again(stock: Stock) -> None:

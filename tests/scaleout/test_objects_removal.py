@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AsyncExitStack, aclosing, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from pixelpipe.scaleout import objects_removal
 from pixelpipe.scaleout.objects import ObjectBlobs
 from pixelpipe.scaleout.objects_place import Place
 from pixelpipe.scaleout.objects_removal import key_of
+from pixelpipe.storage.marks import FileMarks
 from tests.http_jobs import until
 from tests.object_store import ObjectStore
 from tests.scaleout.aged_store import AgedStore
@@ -35,10 +37,10 @@ def blob(number: int = 0) -> Blob:
 class Process:
     """A process over the store."""
 
-    def __init__(self, store: AgedStore) -> None:
+    def __init__(self, store: AgedStore, marks: FileMarks | None = None) -> None:
         any_store: Any = store
         self.place = Place("the store", any_store, any_store)
-        self.blobs = ObjectBlobs(self.place, "ours", grace_s=GRACE_S)
+        self.blobs = ObjectBlobs(self.place, "ours", marks=marks, grace_s=GRACE_S)
 
     async def put(self, number: int = 0) -> bool:
         return await self.blobs.put(blob(number).sha256, memoryview(content(number)))
@@ -69,11 +71,11 @@ async def store(request: pytest.FixtureRequest) -> AgedStore:
 
 
 @pytest_asyncio.fixture
-async def begin(store: AgedStore) -> AsyncIterator[Callable[[], Any]]:
+async def begin(store: AgedStore) -> AsyncIterator[Callable[..., Any]]:
     async with AsyncExitStack() as closing:
 
-        async def begun() -> Process:
-            process = Process(store)
+        async def begun(marks: FileMarks | None = None) -> Process:
+            process = Process(store, marks)
             await process.blobs.start()
             closing.push_async_callback(process.blobs.close)
             return process
@@ -186,6 +188,79 @@ async def test_nobody_stores_what_is_just_going(store: AgedStore, begin: Callabl
     assert await asyncio.to_thread(process.blobs.holds, blob())
 
 
+@pytest_asyncio.fixture
+async def pair(begin: Callable[..., Any], tmp_path: Path) -> AsyncIterator[tuple[Process, Process]]:
+    """Two processes over one journal."""
+    path = tmp_path / "in-use"
+    with closing(FileMarks(path)) as one, closing(FileMarks(path)) as two:
+        yield await begin(one), await begin(two)
+
+
+async def test_what_is_renewed_between_the_look_at_its_age_and_its_removal_stays(
+    store: AgedStore, pair: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = pair
+    await first.put()
+    store.pass_time(LONG_S)
+    remove = first.blobs._removal._remove
+
+    async def late(old: Collection[str]) -> None:
+        assert not await second.put()
+        await remove(old)
+
+    monkeypatch.setattr(first.blobs._removal, "_remove", late)
+    await first.remove()
+    assert await _there(store) == _digests(0)
+
+
+async def test_what_goes_in_one_process_is_stored_by_another_after_that(
+    store: AgedStore, pair: tuple[Process, Process]
+) -> None:
+    first, second = pair
+    await first.put()
+    store.pass_time(LONG_S)
+    store.deleting.clear()
+    removing = asyncio.create_task(first.remove())
+    await until(lambda: ("delete", [key_of(blob().sha256)]) in store.calls)
+    putting = asyncio.create_task(second.put())
+    await until(lambda: bool(second.blobs._presence._putting[blob().sha256]))
+    assert store.calls[-1][0] == "delete"
+    store.deleting.set()
+    assert await putting
+    await removing
+    assert await _there(store) == _digests(0)
+
+
+async def test_what_another_process_is_storing_does_not_go(
+    store: AgedStore, pair: tuple[Process, Process]
+) -> None:
+    first, second = pair
+    await first.put()
+    store.pass_time(LONG_S)
+    async with second.blobs._among.putting(blob().sha256):
+        await first.remove()
+    assert await _there(store) == _digests(0)
+
+
+async def test_a_removal_by_another_node_before_the_answer_to_a_put_is_not_forgotten(
+    store: AgedStore, begin: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, other = await begin(), await begin()
+    nothing: Any = None
+    other.place.store = nothing  # What tries a request again would send a second one.
+    put = store.put_async
+
+    async def slow(*arguments: Any, **options: Any) -> Any:
+        made = await put(*arguments, **options)
+        await other.blobs.remove_now(blob().sha256)
+        process.blobs.doubt()
+        return made
+
+    monkeypatch.setattr(store, "put_async", slow)
+    await process.put()
+    assert not await process.blobs.present(blob())
+
+
 async def test_what_could_not_be_removed_is_asked_about_again(
     store: AgedStore, begin: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +288,9 @@ async def test_all_that_is_there_is_suspected_at_the_start_but_what_is_young(
         await store.put_async(name, b"x")
     store.pass_time(LONG_S)
     await process.put(5)
+    for _ in range(3):
+        pages = [page async for page in process.blobs.old()]
+        assert {each for page in pages for each in page} == _digests(*range(5))
     found = set[str]()
     async with aclosing(process.blobs.suspects(everything=True)) as suspects:
         while found != _digests(*range(5)):

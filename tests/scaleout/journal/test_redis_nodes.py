@@ -4,8 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
+from pixelpipe.errors import StorageUnavailableError
 from pixelpipe.jobs.model import Blob, Event, JobState
 from pixelpipe.jobs.records import LostJobError
+from pixelpipe.scaleout import redis_sweeping, redis_writing
 from pixelpipe.scaleout.redis_layout import LEASE_S
 from pixelpipe.scaleout.redis_server import open_redis
 from tests.journals import Shelf, Stock, at, end, entry, make_job, step, unused
@@ -139,6 +143,37 @@ async def test_a_sweep_that_died_holds_a_blob_no_longer_than_its_lease(
         shelf.put("never")
         assert await one.journal.sweep(["never"], unused) == 0
     assert "never" in shelf.digests
+
+
+async def test_a_removal_that_may_still_be_on_its_way_is_waited_for_and_then_tried_again(
+    one: Stock, two: Stock, live_redis: LiveRedis, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_writing, "_LOOK_S", 0.0)
+
+    def away(sha256: str) -> None:
+        raise StorageUnavailableError(f"It does not answer about {sha256}.")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(one.shelf, "remove", away)
+        with pytest.raises(StorageUnavailableError, match="not answer"):
+            await one.journal.sweep(["source"], unused)
+    with pytest.raises(StorageUnavailableError, match="too long"):
+        await two.enter(make_job("a"))
+    assert await two.journal.sweep([], unused) == 0
+    async with open_redis(live_redis.url, prefix) as server:
+        long_ago_us = int((await server.command("TIME"))[0] - LEASE_S - 1) * 10**6
+        await server.command("HSET", server.key("removing"), "source", f"one {long_ago_us}")
+        assert await two.journal.sweep([], unused) == 1
+        assert await server.command("HLEN", server.key("removing")) == 0
+    assert "source" not in one.shelf.digests
+
+
+async def test_a_sweep_that_stood_still_leaves_what_it_was_about_to_remove(
+    one: Stock, two: Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_sweeping, "_BEGUN_WITHIN_S", -1.0)
+    assert await one.journal.sweep(["source"], unused) == 0
+    await two.enter(make_job("a"))
 
 
 async def test_who_waits_for_a_removal_is_told_that_the_blob_is_gone(
