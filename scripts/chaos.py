@@ -13,7 +13,7 @@ import aiohttp
 from rich.console import Console
 
 from argument_types import amount, count
-from chaos_cluster import ClusterChaos, cluster_chaos
+from chaos_cluster_weather import FAULTS, S3_FAULTS, Weather
 from chaos_outcome import Outcome, show
 from chaos_overload import OverloadChaos, overload_chaos
 from chaos_overload_verdict import Bounds
@@ -74,9 +74,7 @@ def _parse_arguments() -> argparse.Namespace:
     overload = kinds.add_parser("overload", help="offer a server more than it can do")
     _add_overload_options(overload)
     cluster = kinds.add_parser("cluster", help="kill nodes, and take Redis away from them")
-    add = cluster.add_argument
-    add("--seconds", dest="for_s", type=amount, default=60.0, metavar="S", help="default 60")
-    add("--away", dest="away_s", type=amount, default=30.0, metavar="S", help="most; default 30")
+    _add_cluster_options(cluster)
     for kind in (server, workers, overload, cluster):
         add = kind.add_argument
         add("--clients", type=count, default=4, metavar="N", help="that upload; default 4")
@@ -90,9 +88,30 @@ def _parse_arguments() -> argparse.Namespace:
             help="how long the last jobs may take; default 60",
         )
     options = parser.parse_args()
+    if options.what == "cluster":
+        options.faults = _faults(cluster, options)
     if options.seed is None:
         options.seed = random.randint(1, 9999)  # noqa: S311 - no secret
     return options
+
+
+def _add_cluster_options(cluster: argparse.ArgumentParser) -> None:
+    add = cluster.add_argument
+    add("--seconds", dest="for_s", type=amount, default=60.0, metavar="S", help="default 60")
+    longest = "how long something is away; default: up to 30, or a fifth of --seconds"
+    add("--away", dest="away_s", type=amount, metavar="S", help=longest)
+    add("--s3", action="store_true", help="keep pictures in an S3, and take that away too")
+    every = ", ".join(FAULTS | S3_FAULTS)
+    add("--faults", metavar="NAME,...", help=f"of {every} (with --s3); default: all")
+
+
+def _faults(cluster: argparse.ArgumentParser, options: argparse.Namespace) -> list[str]:
+    possible = FAULTS | S3_FAULTS if options.s3 else FAULTS
+    names = list(possible) if options.faults is None else options.faults.split(",")
+    for name in names:
+        if name not in possible:
+            cluster.error(f"--faults: {name!r} is none of {', '.join(possible)}")
+    return names
 
 
 def _add_overload_options(overload: argparse.ArgumentParser) -> None:
@@ -134,8 +153,12 @@ async def _run(options: argparse.Namespace) -> Outcome:
         "patience_s": options.patience_s,
     }
     if options.what == "cluster":
+        # Needs what others do without.
+        from chaos_cluster import ClusterChaos, cluster_chaos  # noqa: PLC0415
+
         async with asyncio.timeout(_limit_s(options)):
-            storm = ClusterChaos(for_s=options.for_s, away_s=options.away_s, **common)
+            weather = Weather(options.for_s, options.away_s, options.faults)
+            storm = ClusterChaos(weather=weather, s3=options.s3, **common)
             return await cluster_chaos(storm, _tell)
     common["mark"] = mark_children()
     async with asyncio.timeout(_limit_s(options)):
@@ -166,7 +189,7 @@ def _limit_s(options: argparse.Namespace) -> float:
     if options.what == "server":
         return float(options.kills * _EACH_KILL_S + 5 * options.patience_s)
     if options.what == "cluster":
-        return float(2 * options.for_s + options.away_s + 5 * options.patience_s)
+        return float(2 * options.for_s + (options.away_s or 0.0) + 5 * options.patience_s)
     if options.what == "overload":
         return float(2 * options.for_s + 5 * options.patience_s)
     return float(options.for_s + options.warm_up_s + 5 * options.patience_s)

@@ -91,6 +91,7 @@ class Crowd:
     Attributes:
         jobs: Those that were acknowledged, by id.
         counts: How often what happened.
+        slowest_refusal_s: The longest that an upload took to be answered 503.
         violations: Answers that should not have come.
         session: Its connections.
     """
@@ -98,6 +99,7 @@ class Crowd:
     def __init__(self, url: str, random: Random, *, widths_px: Sequence[int], window: int) -> None:
         self.jobs: dict[str, Followed] = {}
         self.counts: Counter[str] = Counter()
+        self.slowest_refusal_s = 0.0
         self.violations: list[str] = []
         self.session = client_session(url)
         self._url = url
@@ -108,6 +110,11 @@ class Crowd:
         self._recent: list[bytes] = []
         self._stopped = False
         self._running: asyncio.Task[None] | None = None
+
+    @property
+    def ended(self) -> int:
+        """How many jobs have ended, as far as the clients have heard."""
+        return sum(job.ended for job in self.jobs.values())
 
     def begin(self, clients: int) -> None:
         """Upload from so many clients until `finish` or `close`."""
@@ -155,6 +162,7 @@ class Crowd:
             send it again with.
         """
         while True:
+            since = time.monotonic()
             try:
                 answer = await self._post(upload)
             except aiohttp.ClientConnectorError:
@@ -169,7 +177,17 @@ class Crowd:
             if answer is not None and answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
                 self.violations.append(f"upload {upload.name} was answered {answer.status}")
                 return None
+            if answer is not None:
+                self._note_refusal(upload, answer, time.monotonic() - since)
             await asyncio.sleep(_COME_BACK_S)
+
+    def _note_refusal(
+        self, upload: Upload, answer: aiohttp.ClientResponse, lasted_s: float
+    ) -> None:
+        self.counts["uploads answered 503"] += 1
+        self.slowest_refusal_s = max(self.slowest_refusal_s, lasted_s)
+        if not answer.headers.get("Retry-After", "").isdecimal():
+            self.violations.append(f"upload {upload.name} was answered 503 without Retry-After")
 
     async def _post(self, upload: Upload) -> aiohttp.ClientResponse:
         """The answer, of which nothing but its head counts: that acknowledges the job."""

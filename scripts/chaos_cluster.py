@@ -1,31 +1,26 @@
-"""Kills nodes, takes Redis away under load, and checks that no promise was broken."""
+"""Has a cluster under load suffer what machines and services suffer; no promise may be broken."""
 
-import asyncio
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from chaos_clients import Crowd
+from chaos_cluster_front import Front
+from chaos_cluster_pictures import PictureBucket, PictureFolder
+from chaos_cluster_storm import Parts, Storm
 from chaos_cluster_verdict import inspect_cluster
+from chaos_cluster_weather import Weather
 from chaos_outcome import Outcome, Tell
-from cluster_processes import LocalRedis, Node, start_node
-from server_process import running_server
+from chaos_server import free_port
+from cluster_processes import LocalRedis
 
 _WIDTHS_PX = (480, 1600)
 _WINDOW = 8
-_FIRST_NODES, _MOST_NODES = 2, 3
-_SHORTEST_S, _LONGEST_S = 0.2, 2.0
-# While it is away nothing is done: not for more of the time than that.
-_LONGEST_SHARE = 0.2
-_NODE_WORKERS = 1
 _DRAIN_S = 5
 _ARENA_BYTES = 64 * 2**20
-
-_Deed = tuple[str, Callable[[], Awaitable[None]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +28,15 @@ class ClusterChaos:
     """What to do.
 
     Attributes:
-        for_s: For how long.
-        away_s: How long Redis may be away at a time.
+        weather: What may happen, and for how long.
+        s3: Whether the pictures are in an S3, and not in a folder.
         clients: How many upload all the while.
         seed: Of what is random.
-        patience_s: How long to wait at the end for what has to come about.
+        patience_s: How long to wait for what has to come about.
     """
 
-    for_s: float
-    away_s: float
+    weather: Weather
+    s3: bool
     clients: int
     seed: int
     patience_s: float
@@ -61,162 +56,53 @@ async def cluster_chaos(chaos: ClusterChaos, tell: Tell) -> Outcome:
         redis = LocalRedis(folder, fsync="always")
         await redis.start()
         closing.push_async_callback(redis.stop)
-        log = folder / "front.log"
+        pictures = await _pictures(closing, folder, s3=chaos.s3)
         environment = {
             "PIXELPIPE_REDIS_URL": redis.url,
-            "PIXELPIPE_STORAGE_URL": f"file://{folder}/store",
+            **pictures.environment,
             "PIXELPIPE_DRAIN_TIMEOUT_S": str(_DRAIN_S),
             "PIXELPIPE_ARENA_BYTES": str(_ARENA_BYTES),
         }
-        front = running_server("--no-work", "--workers", "1", log=log, environment=environment)
-        server = await closing.enter_async_context(front)
         choices = Random(chaos.seed)  # noqa: S311 - no secrets
-        crowd = Crowd(server.url, choices, widths_px=_WIDTHS_PX, window=_WINDOW)
+        port = free_port(choices)
+        front = Front(environment, folder, port)
+        await front.start()
+        closing.push_async_callback(front.stop)
+        url = f"http://127.0.0.1:{port}"
+        crowd = Crowd(url, choices, widths_px=_WIDTHS_PX, window=_WINDOW)
         closing.push_async_callback(crowd.close)
-        storm = _Storm(chaos, redis, environment, outcome, tell)
+        nodes_log = folder / "nodes.log"
+        parts = Parts(redis, pictures, front, crowd, environment, nodes_log)
+        storm = Storm(parts, chaos.weather, Random(chaos.seed), outcome, tell)  # noqa: S311
         closing.push_async_callback(storm.end)
-        await storm.begin(folder / "nodes.log")
+        await storm.begin()
         crowd.begin(chaos.clients)
-        await storm.rage()
+        await storm.rage(chaos.patience_s)
         tell("leaving the cluster alone")
         outcome.slowest_s["wait for the last job"] = await crowd.finish(chaos.patience_s)
         tell("inspecting it")
-        await inspect_cluster(crowd, redis.url, folder / "store", chaos.patience_s, outcome)
+        await inspect_cluster(crowd, redis.url, pictures, chaos.patience_s, outcome)
         await storm.calm()
-        outcome.violations += [
-            f"logged as an error: {line}"
-            for each in (log, folder / "nodes.log")
-            for line in each.read_text(errors="replace").splitlines()
-            if '"level": "error"' in line or line.startswith("Traceback")
-        ]
+        outcome.violations += _logged_errors([front.log, nodes_log])
     return outcome
 
 
-class _Storm:
-    """What befalls Redis and the nodes, one thing after the other.
+async def _pictures(
+    closing: AsyncExitStack, folder: Path, *, s3: bool
+) -> PictureFolder | PictureBucket:
+    if not s3:
+        return PictureFolder(folder / "store")
+    (folder / "s3").mkdir()
+    bucket = PictureBucket(folder / "s3")
+    closing.callback(bucket.close)
+    await bucket.start()
+    return bucket
 
-    Args:
-        chaos: For how long, and how random.
-        redis: Is there at the start, and at the end.
-        environment: Of the nodes.
-        outcome: Gets the figures and the violations.
-        tell: Told of each thing.
-    """
 
-    def __init__(
-        self,
-        chaos: ClusterChaos,
-        redis: LocalRedis,
-        environment: dict[str, str],
-        outcome: Outcome,
-        tell: Tell,
-    ) -> None:
-        self._chaos = chaos
-        self._redis = redis
-        self._environment = environment
-        self._outcome = outcome
-        self._tell = tell
-        self._random = Random(chaos.seed)  # noqa: S311 - no secrets
-        self._nodes: list[Node] = []
-        self._log = Path()
-
-    async def begin(self, log: Path) -> None:
-        """Start the first nodes, which log to that file."""
-        self._log = log
-        await asyncio.gather(*(self._add() for _ in range(_FIRST_NODES)))
-
-    async def rage(self) -> None:
-        """Go on for as long as is wanted."""
-        end = time.monotonic() + self._chaos.for_s
-        deeds: tuple[_Deed, ...] = (
-            *[("kill a node", self._kill_node)] * 6,
-            *[("tell a node to stop", self._stop_node)] * 3,
-            ("kill Redis and start it again", self._kill_redis),
-            ("restart Redis", self._restart_redis),
-            ("take Redis away", self._take_redis_away),
-            ("have Redis stand still", self._freeze_redis),
-        )
-        todo: list[_Deed] = []
-        while time.monotonic() < end:
-            # By turns, so that a short time has seen most of it.
-            todo = todo or self._random.sample(deeds, len(deeds))
-            name, deed = todo.pop()
-            self._tell(f"{name}; {end - time.monotonic():.0f} s left")
-            await deed()
-            while len(self._nodes) < self._random.randint(1, _MOST_NODES):
-                await self._add()
-            await self._pause()
-
-    async def calm(self) -> None:
-        """Tell all nodes to stop."""
-        await asyncio.gather(*(self._stop_node() for _ in range(len(self._nodes))))
-
-    async def end(self) -> None:
-        """End what is still there."""
-        for node in self._nodes:
-            await node.kill()
-
-    async def _pause(self) -> None:
-        await asyncio.sleep(self._random.uniform(_SHORTEST_S, _LONGEST_S))
-
-    async def _add(self) -> None:
-        since = time.monotonic()
-        node = await start_node(self._environment, workers=_NODE_WORKERS, log=self._log)
-        self._nodes.append(node)
-        self._outcome.took("start of a node", since)
-        self._outcome.counts["nodes started"] += 1
-
-    def _some_node(self) -> Node:
-        return self._nodes.pop(self._random.randrange(len(self._nodes)))
-
-    async def _kill_node(self) -> None:
-        if self._nodes:
-            await self._some_node().kill()
-            self._outcome.counts["nodes killed"] += 1
-
-    async def _stop_node(self) -> None:
-        if not self._nodes:
-            return
-        since = time.monotonic()
-        status = await self._some_node().stop()
-        self._outcome.took("stop of a node", since)
-        self._outcome.counts["nodes told to stop"] += 1
-        if status:
-            self._outcome.violations.append(f"a node that was told to stop ended with {status}")
-
-    async def _kill_redis(self) -> None:
-        await self._redis.kill()
-        await self._redis.start()
-        self._outcome.counts["times Redis was killed"] += 1
-
-    async def _restart_redis(self) -> None:
-        await self._redis.stop()
-        await self._redis.start()
-        self._outcome.counts["restarts of Redis"] += 1
-
-    async def _take_redis_away(self) -> None:
-        await self._redis.kill()
-        try:
-            await self._while_away()
-        finally:
-            await self._redis.start()
-
-    async def _freeze_redis(self) -> None:
-        self._redis.freeze()
-        try:
-            await self._while_away()
-        finally:
-            self._redis.thaw()
-
-    async def _while_away(self) -> None:
-        """Wait, and let something happen to a node meanwhile, now and then."""
-        most_s = min(self._chaos.away_s, self._chaos.for_s * _LONGEST_SHARE)
-        away_s = self._random.uniform(most_s / 4, most_s)
-        since = time.monotonic()
-        await asyncio.sleep(away_s / 2)
-        happens = self._random.choice([self._kill_node, self._stop_node, None, None])
-        if happens is not None:
-            await happens()
-        await asyncio.sleep(since + away_s - time.monotonic())
-        self._outcome.counts["times Redis was away"] += 1
-        self._outcome.took("absence of Redis", since)
+def _logged_errors(logs: Collection[Path]) -> list[str]:
+    return [
+        f"logged as an error: {line}"
+        for log in logs
+        for line in log.read_text(errors="replace").splitlines()
+        if '"level": "error"' in line or line.startswith("Traceback")
+    ]

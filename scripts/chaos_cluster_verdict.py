@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
 
 from chaos_clients import Crowd
+from chaos_cluster_pictures import Pictures
 from chaos_inspection import inspect
 from chaos_outcome import Outcome
 
@@ -47,14 +47,14 @@ class Held:
 
 
 async def inspect_cluster(
-    crowd: Crowd, redis_url: str, store: Path, patience_s: float, outcome: Outcome
+    crowd: Crowd, redis_url: str, pictures: Pictures, patience_s: float, outcome: Outcome
 ) -> None:
     """Check what a cluster holds after a crowd has ended, and what the crowd has seen.
 
     Args:
         crowd: Its clients, and how to reach the front.
         redis_url: Where journal and queue are.
-        store: The folder of its pictures.
+        pictures: Where they are.
         patience_s: How long to wait for what comes about by itself.
         outcome: Gets the figures and the violations.
 
@@ -64,20 +64,10 @@ async def inspect_cluster(
     await inspect(crowd, None, patience_s, outcome)
     held = await _held(redis_url)
     outcome.violations += redis_violations(held)
-    outcome.violations += store_violations(store, held.references)
-    outcome.counts += _left_behind(store, held)
-
-
-def _left_behind(store: Path, held: Held) -> Counter[str]:
-    """What lies about: none of it is lost, or seen by anybody."""
-    files = {path.name for path in store.glob("blobs/??/*")}
-    return Counter(
-        {
-            "pictures that the journal does not know": len(files - held.counted.keys()),
-            "unfinished files": len(list(store.glob("blobs/unfinished/*"))),
-            "folders of nodes": len(list(store.glob("nodes/*"))),
-        }
-    )
+    outcome.violations += picture_violations(pictures, held.references)
+    # What lies about: none of it is lost, or seen by anybody.
+    unknown = len(pictures.digests() - held.counted.keys())
+    outcome.counts += Counter({"pictures that the journal does not know": unknown})
 
 
 async def _held(url: str) -> Held:
@@ -132,16 +122,16 @@ def redis_violations(held: Held) -> Iterator[str]:
         yield f"jobs have {len(of_jobs)} events, and there are {len(held.told)}, or others"
 
 
-def store_violations(store: Path, referenced: Collection[str]) -> Iterator[str]:
-    """Of a folder of pictures.
+def picture_violations(pictures: Pictures, referenced: Collection[str]) -> Iterator[str]:
+    """Of the pictures.
 
     Args:
-        store: The folder.
+        pictures: Where they are.
         referenced: Digests of what has to be there.
     """
     for digest in sorted(referenced):
-        path = store / "blobs" / digest[:2] / digest
-        if not path.exists():
+        content = pictures.read(digest)
+        if content is None:
             yield f"a job refers to {digest}, which is not there"
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        elif hashlib.sha256(content).hexdigest() != digest:
             yield f"{digest} has other bytes than its name says"

@@ -58,7 +58,7 @@ async def server_chaos(chaos: ServerChaos, tell: Tell) -> Outcome:
     schedule, choices = Random(chaos.seed), Random(chaos.seed)  # noqa: S311 - no secrets
     outcome = Outcome()
     with tempfile.TemporaryDirectory(prefix="pixelpipe-chaos-") as folder:
-        data, port = Path(folder) / "data", _free_port(schedule)
+        data, port = Path(folder) / "data", free_port(schedule)
         place = ("--port", str(port), "--data", str(data))
         crowd = Crowd(f"http://127.0.0.1:{port}", choices, widths_px=_WIDTHS_PX, window=_WINDOW)
         crowd.begin(chaos.clients)
@@ -76,11 +76,14 @@ async def server_chaos(chaos: ServerChaos, tell: Tell) -> Outcome:
     return outcome
 
 
-def _free_port(random: Random) -> int:
+def free_port(random: Random) -> int:
     """A port that nobody else takes while the server is away.
 
     It is not among those that the system gives to clients: one of ours that calls a port on which
     nobody listens, and is given that very port to call from, is connected to itself.
+
+    Raises:
+        ServerStartError: There is none.
     """
     for port in random.sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe, contextlib.suppress(OSError):

@@ -53,7 +53,7 @@ async def running_server(
 
     Args:
         options: Further options of `pixelpipe serve`.
-        log: File for what it logs; by default the standard error of this process.
+        log: File for what it logs, at its end; by default the standard error of this process.
         environment: Further variables of its environment.
 
     Raises:
@@ -62,7 +62,7 @@ async def running_server(
     _cancel_on_signals()
     with tempfile.TemporaryDirectory(prefix="pixelpipe-") as folder:
         with contextlib.ExitStack() as opened:
-            errors = opened.enter_context(log.open("wb")) if log else None
+            errors = opened.enter_context(log.open("ab")) if log else None
             process = await _start(folder, options, environment or {}, errors)
         try:
             yield Server(await _address(process), process.pid)

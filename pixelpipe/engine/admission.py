@@ -222,11 +222,15 @@ class Admission:
         for lease in (work.source, work.pixels, work.outputs):
             if lease is not None:
                 await self._region.back(lease)
-        if work.source_gone:
+        if work.source_gone and not work.abandoned:
             assert work.order.load is not None, "only a source that can be read again is let go"
             assert work.source is not None, "it was taken with the rest"
             with work.source.view(0, work.order.source_bytes) as content:
-                await work.order.load(content)
+                # A storage that is away may be waited for; whoever abandons the job need not.
+                work.loading = asyncio.ensure_future(work.order.load(content))
+                await asyncio.wait({work.loading})
+                if not work.loading.cancelled():
+                    work.loading.result()
 
     def _send_back(self, work: Work, error: MemoryFullError) -> None:
         """The system has no pages for it: wait for another job to end, if there is one."""

@@ -171,6 +171,7 @@ class Work:
         source_gone: Whether the source's bytes have to be read again.
         holds: Batches that run and variants being delivered; both still use its memory.
         deliveries: The tasks that hand variants over.
+        loading: What fills its source again, once that has begun.
         abandoned: Whether nobody wants it any more.
     """
 
@@ -190,6 +191,7 @@ class Work:
     unsettled: set[int] = field(init=False)
     holds: int = 0
     deliveries: set[asyncio.Task[None]] = field(default_factory=set)
+    loading: asyncio.Future[None] | None = None
     abandoned: bool = False
     _slots: list[Span] = field(init=False)
 
@@ -241,6 +243,8 @@ class Work:
         self.pending.clear()
         for delivery in self.deliveries:
             delivery.cancel()
+        if self.loading is not None:
+            self.loading.cancel()
 
     def take_memory(self, region: Region) -> bool:
         """Take every lease that it needs at once, or none."""

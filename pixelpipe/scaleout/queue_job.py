@@ -119,6 +119,11 @@ class QueuedJob:
         """Whether who did it is done with it."""
         return self._doing is not None and self._doing.done()
 
+    @property
+    def being_done(self) -> bool:
+        """Whether somebody does it."""
+        return self._doing is not None and not self._doing.done()
+
     def leave(self, why: Stop) -> None:
         """Cancel who does it. The first reason counts, but what is lost is lost in any case."""
         if self.stop is None or why is Stop.LOST:
@@ -145,8 +150,12 @@ class Process(Protocol):
 class GiveUp(Protocol):
     """Is told of a job that ends without being done, to record its end."""
 
-    async def __call__(self, job: QueuedJob, why: GivenUp, /) -> None:
-        """Record it. If this raises, the job is handed back, and it comes to this again."""
+    async def __call__(self, job: QueuedJob, why: GivenUp, /) -> object:
+        """Record it. If this raises, the job is handed back, and it comes to this again.
+
+        Returns:
+            The return value of a job that was given up when something of it was made; else None.
+        """
 
 
 def _tidy(options: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import msgpack  # type: ignore[import-untyped]
 import structlog
 from bullmq import UnrecoverableError, Worker
 
@@ -47,8 +48,9 @@ _CANCELLED_TEXT = "cancelled: The job was cancelled."
 _log = structlog.get_logger(__name__)
 
 
-async def _nothing_to_record(job: QueuedJob, why: GivenUp) -> None:
+async def _nothing_to_record(job: QueuedJob, why: GivenUp) -> object:
     del job, why
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Work:
         process: Does a job.
         give_up: Is told of jobs that end without being done.
         concurrency: How many jobs are done at a time.
-        node: Whose worker it is; Redis shows it with the connections.
+        node: Whose worker it is; Redis shows it with the connections, and BullMQ with each job.
         timing: When its jobs count as lost; the same for all workers of a queue.
     """
 
@@ -71,10 +73,22 @@ class Work:
 
 
 class _Taking(Worker):  # type: ignore[misc] # BullMQ is untyped
-    """BullMQ's worker, which ends a job whose record cannot be read.
+    """BullMQ's worker, which says whose it is, and ends a job whose record cannot be read.
 
-    BullMQ of itself raises, and the job, which is taken by then, comes back for ever.
+    BullMQ of itself raises there, and the job, which is taken by then, comes back for ever.
     """
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)
+        scripts = self.backend.scripts
+        take, name = scripts.commands["moveToActive"], self.opts["name"]
+
+        def take_by_name(keys: list[str], args: list[Any]) -> Any:  # noqa: ANN401 - see above
+            # Of its options BullMQ for Python leaves the name out, which Node's packs as well.
+            *others, packed = args
+            return take(keys=keys, args=[*others, _named(packed, name)])
+
+        scripts.commands["moveToActive"] = take_by_name
 
     async def nextJobFromJobData(  # noqa: N802 - so BullMQ calls it
         self,
@@ -91,6 +105,11 @@ class _Taking(Worker):  # type: ignore[misc] # BullMQ is untyped
                 if not _is_readable(job_data, name)
             }
         return await super().nextJobFromJobData(job_data, job_id, limit_until, delay_until, token)
+
+
+def _named(packed: bytes, name: str) -> bytes:
+    named: bytes = msgpack.packb(msgpack.unpackb(packed) | {"name": name})
+    return named
 
 
 def _is_readable(job_data: Mapping[str, str], name: str) -> bool:
@@ -162,10 +181,12 @@ class QueueWorker:
         await self._worker.close()
 
     async def _wrest(self) -> None:
-        """Hand back what is held by who does not let go of it."""
-        for job in list(self._held):
-            _log.error("a job is taken from one who does not let go of it", job=job.id)
-            await self._tried(partial(self._settle, job, Returned()), _GRACE_S)
+        """Hand back what is held yet: by who does not let go, or because Redis is not there."""
+        for job in self._held:
+            if job.being_done:
+                _log.error("a job is taken from one who does not let go of it", job=job.id)
+        returning = (partial(self._settle, job, Returned()) for job in self._held)
+        await asyncio.gather(*(self._tried(each, _GRACE_S) for each in returning))
         await _end(self._runs, 0.0)
 
     async def _repeat(self, duty: Callable[[], Awaitable[None]], pause_s: float) -> None:
@@ -276,13 +297,15 @@ class QueueWorker:
 
     async def _given_up(self, job: QueuedJob, why: GivenUp) -> Outcome:
         try:
-            await self._work.give_up(job, why)
+            value = await self._work.give_up(job, why)
         except Exception:  # noqa: BLE001 - as above
             _log.exception("the end of a job could not be recorded", job=job.id)
             await asyncio.sleep(_AGAIN_S)
             return Returned()
         if why is GivenUp.CANCELLED:
             return Failed(UnrecoverableError(_CANCELLED_TEXT))
+        if value is not None:
+            return Done(value)
         return Failed(
             failure(WorkerCrashedError("Worker after worker went away while it did the job."))
         )

@@ -98,6 +98,25 @@ async def test_an_order_without_its_source_in_memory_reads_it(engine: Engine) ->
     assert not engine.arena.leases
 
 
+async def test_an_order_whose_source_is_waited_for_can_be_abandoned(engine: Engine) -> None:
+    asked = asyncio.Event()
+
+    async def load(target: memoryview) -> None:
+        del target
+        asked.set()
+        await asyncio.Event().wait()
+
+    order = await make_order(engine, "alpha")
+    assert order.source is not None
+    order.source.release()
+    run = asyncio.create_task(engine.run(replace(order, source=None, load=load), NotingSink()))
+    async with asyncio.timeout(20):
+        await asked.wait()
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        await until(lambda: not engine.arena.leases)
+
+
 class LateJudge(NotingSink):
     """Finds out that a worker lied when that is dead and buried.
 

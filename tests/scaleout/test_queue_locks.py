@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 from bullmq import Queue
+from structlog.testing import capture_logs
 
 from pixelpipe.scaleout import queue_worker
 from pixelpipe.scaleout.queue_job import GivenUp, QueuedJob, Stop
 from pixelpipe.scaleout.queue_locks import MOST_STALLS, Timing
 from pixelpipe.scaleout.queue_worker import QueueWorker
+from tests.redis_server import LiveRedis
 from tests.scaleout.queues import House, soon, until
 
 _PROGRAM = Path(__file__).with_name("queue_program.py")
@@ -144,11 +146,34 @@ async def test_a_job_that_does_not_end_is_handed_back_all_the_same(
     await house.queue.add("one", {})
     async with house.working(stubborn, timing=PATIENT) as worker:
         await soon(begun)
-        await worker.close(0.0)
+        with capture_logs() as logs:
+            await worker.close(0.0)
+    assert [entry["job"] for entry in logs if entry["log_level"] == "error"] == ["one"]
     async with house.working(idle, timing=PATIENT):
         assert await house.completed("one") == "2"
     go_on.set()
     await soon(ended)
+
+
+async def test_who_lets_go_is_not_blamed_for_a_redis_that_stands_still(
+    own_redis: LiveRedis, own_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_worker, "_GRACE_S", 0.1)
+    held = Held()
+    held.watch("one", "two")
+    for job_id in held.begun:
+        await own_house.queue.add(job_id, {})
+    async with own_house.working(held, concurrency=2) as worker:
+        for event in held.begun.values():
+            await soon(event)
+        own_redis.freeze()
+        try:
+            with capture_logs() as logs:
+                await worker.close(0.0)
+        finally:
+            own_redis.thaw()
+    assert set(held.stops) == {"one", "two"}
+    assert [entry for entry in logs if entry["log_level"] == "error"] == []
 
 
 async def test_a_lock_that_expired_while_redis_was_away_is_taken_again(house: House) -> None:
@@ -219,6 +244,17 @@ async def test_a_job_that_takes_worker_after_worker_with_it_ends(house: House) -
     async with house.working(idle, give_up=give_up):
         assert (await house.failed("one")).startswith("worker-crashed: ")
     assert given_up == [("one", GivenUp.STALLED)]
+
+
+async def test_a_job_that_is_given_up_when_something_was_made_is_completed(house: House) -> None:
+    async def give_up(job: QueuedJob, why: GivenUp) -> object:
+        return [job.id, why.name]
+
+    await house.queue.add("one", {})
+    # So BullMQ marks a job that took worker after worker with it.
+    await house.redis.hset(house.key("one"), "defa", "stalled")
+    async with house.working(idle, give_up=give_up):
+        assert await house.completed("one") == '["one","STALLED"]'
 
 
 @asynccontextmanager

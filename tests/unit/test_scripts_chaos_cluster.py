@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chaos_cluster_verdict import Held, redis_violations, store_violations
+from chaos_cluster_pictures import PictureFolder
+from chaos_cluster_verdict import Held, picture_violations, redis_violations
 
 GOOD = Held(
     queue={"wait": 0, "active": 0},
@@ -45,14 +46,15 @@ def test_what_is_wrong_in_redis_is_said(change: dict[str, Any], said: str) -> No
 
 def test_pictures_are_there_with_the_bytes_that_their_names_say(tmp_path: Path) -> None:
     digest = hashlib.sha256(b"made").hexdigest()
+    pictures = PictureFolder(tmp_path)
     path = tmp_path / "blobs" / digest[:2] / digest
-    assert list(store_violations(tmp_path, [digest])) == [
+    assert list(picture_violations(pictures, [digest])) == [
         f"a job refers to {digest}, which is not there"
     ]
     path.parent.mkdir(parents=True)
     path.write_bytes(b"made")
-    assert list(store_violations(tmp_path, [digest])) == []
+    assert list(picture_violations(pictures, [digest])) == []
     path.write_bytes(b"unmade")
-    assert list(store_violations(tmp_path, [digest])) == [
+    assert list(picture_violations(pictures, [digest])) == [
         f"{digest} has other bytes than its name says"
     ]
