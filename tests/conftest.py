@@ -2,9 +2,12 @@
 
 Workers take half a second to start, so the tests of a module share one runtime, and one event
 loop with it. Tests that break things, or need other settings, open a runtime of their own.
+
+Two processes run the tests, each a module at a time. Tests that compare times are marked `alone`:
+while one of them runs, the other process waits.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 
 import pillow_heif
@@ -19,8 +22,18 @@ from pixelpipe.logs import configure_logs
 from pixelpipe.runtime import Runtime, open_runtime
 from tests.object_store import object_store  # noqa: F401 - a fixture
 from tests.serving import Client, LiveServer, connected, small_settings
+from tests.turns import turn
 
 pillow_heif.register_heif_opener()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test, with what it sets up and tears down, beside others or alone."""
+    if not hasattr(item.config, "workerinput"):  # the only process
+        return (yield)
+    with turn(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)

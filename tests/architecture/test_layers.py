@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ LAYERS = [
     {"jobs", "outbound"},
     {"storage", "scaleout", "webhooks"},
     {"neighbours"},
+    {"footing"},
     {"runtime"},
     {"server", "process", "settings_mistakes", "settings_report"},
     {"cli_ends"},
@@ -42,7 +44,12 @@ def _module(path: Path) -> str:
     return str(path.relative_to(PACKAGE))
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
+@cache
+def _imports(path: Path) -> tuple[str, ...]:
+    return tuple(_imported(ast.parse(path.read_text())))
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -56,7 +63,7 @@ def _importers(*modules: str) -> set[str]:
     return {
         _module(path)
         for path in FILES
-        for name in _imports(ast.parse(path.read_text()))
+        for name in _imports(path)
         if name in wanted or name.startswith(tuple(f"{module}." for module in wanted))
     }
 
@@ -77,7 +84,7 @@ def test_imports_run_one_way(path: Path) -> None:
     layer = _layer(path)
     if layer in {"__init__", "__main__"}:
         return
-    for name in _imports(ast.parse(path.read_text())):
+    for name in _imports(path):
         if name.startswith("pixelpipe."):
             imported = name.split(".")[1]
             if imported != layer and imported in RANK:

@@ -120,12 +120,14 @@ def test_bad_file_shows_its_problem_and_the_others_go_on(
     open_page(page)
     page.locator("#files").set_input_files([photographs[0], bad, photographs[1]])
 
+    # What is told next takes its place.
+    told = page.locator("#announcer")
+    expect(told).to_contain_text("notes.jpg was not accepted", timeout=60_000)
     expect_ended(page, completed=2, refused=1)
     refused = page.get_by_role("article", name="notes.jpg")
     expect(refused.locator(".problem strong")).to_have_text("Not an accepted image format")
     expect(refused.locator(".problem p")).not_to_be_empty()
     expect(refused.get_by_role("button", name="Try again")).to_have_count(0)
-    expect(page.locator("#announcer")).to_contain_text("notes.jpg was not accepted")
     # Chromium itself notes an answer of 4xx in the console.
     assert [complaint for complaint in record.complaints if "status of 415" not in complaint] == []
 

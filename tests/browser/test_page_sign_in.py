@@ -94,7 +94,9 @@ def test_no_script_sees_the_session(page: Page) -> None:
     assert page.get_by_label("API key").input_value() == ""
 
 
-@pytest.mark.parametrize("text", [make_key().text, "kein Schlüssel", ""])
+@pytest.mark.parametrize(
+    "text", [make_key().text, "kein Schlüssel", ""], ids=["unknown", "no key", "nothing"]
+)
 def test_a_wrong_key_is_told_at_the_field(page: Page, text: str) -> None:
     page.goto("/")
     field = page.get_by_label("API key")

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CHAOS = Path(__file__).parents[2] / "scripts" / "chaos.py"
 TIMEOUT_S = 120
 
@@ -43,6 +45,7 @@ def test_workers_that_are_killed_over_and_over_cost_nothing() -> None:
     assert summary["jobs"] == summary["uploads acknowledged"] != "0"
 
 
+@pytest.mark.alone
 def test_a_server_that_is_offered_five_times_its_peak_does_what_it_takes_in() -> None:
     """Times are wide: other tests may want the machine at the same moment."""
     generous = ("--within-ms", "3000", "--goodput", "0.3", "--recovery", "20")

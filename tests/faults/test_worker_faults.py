@@ -95,6 +95,7 @@ async def _longest_pause_s(runtime: Runtime, *names: str) -> float:
     return longest_s
 
 
+@pytest.mark.alone
 async def test_the_loop_goes_on_while_workers_misbehave(tmp_path: Path) -> None:
     names = [row.fault for row in ROWS if (row.at, row.often) == ("task", "always")]
     names = [fault for fault in names if fault not in _SLOW]

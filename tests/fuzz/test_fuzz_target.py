@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-_SECONDS = 10
+_SECONDS = 5
 _PATIENCE_S = 120.0
 
 

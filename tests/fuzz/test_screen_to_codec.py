@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-_SECONDS = 6
+_SECONDS = 3
 _PATIENCE_S = 120.0
 _LEAST_FILES = 200
 

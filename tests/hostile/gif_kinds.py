@@ -107,7 +107,7 @@ def _file(*parts: bytes, size: tuple[int, int] = (8, 8)) -> bytes:
 
 
 def _one_byte_blocks(count: int) -> bytes:
-    return _file(gif_comment(*[b"x"] * count), frame((8, 8)))
+    return _file(b"\x21\xfe" + b"\x01x" * count + b"\0", frame((8, 8)))
 
 
 def _coded_in(bits: int) -> bytes:

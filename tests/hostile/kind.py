@@ -86,11 +86,15 @@ def replaced(data: bytes, at: int, new: bytes) -> bytes:
 
 def bits_from_low(fields: Sequence[tuple[int, int]]) -> bytes:
     """Fields of (value, bits), the first one lowest in the first byte."""
-    number, used = 0, 0
+    found, number, used = bytearray(), 0, 0
     for value, size in fields:
         number |= value << used
         used += size
-    return number.to_bytes((used + 7) // 8, "little")
+        while used >= 8:
+            found.append(number & 0xFF)
+            number >>= 8
+            used -= 8
+    return bytes(found) + number.to_bytes((used + 7) // 8, "little")
 
 
 def bits_from_high(fields: Sequence[tuple[int, int]]) -> bytes:

@@ -3,6 +3,8 @@
 import struct
 from functools import partial
 
+import numpy as np
+
 from tests.hostile import avif_kinds, gif_kinds, jpeg_kinds, png_kinds, webp_kinds
 from tests.hostile.kind import COMPLETED, DAMAGED, FRAMES, Kind, kind
 from tests.hostile.tiff_files import LONG, gray
@@ -38,8 +40,10 @@ def _chain() -> bytes:
     (at,) = struct.unpack_from("<I", first, 4)
     (count,) = struct.unpack_from("<H", first, at)
     next_at = at + 2 + 12 * count
-    links = (struct.pack("<HI", 0, len(first) + 6 * (n + 1)) for n in range(_SIZE // 6))
-    return first[:next_at] + struct.pack("<I", len(first)) + first[next_at + 4 :] + b"".join(links)
+    links = np.zeros(_SIZE // 6, [("entries", "<u2"), ("next_at", "<u4")])
+    links["next_at"] = len(first) + 6 * np.arange(1, len(links) + 1)
+    start = first[:next_at] + struct.pack("<I", len(first)) + first[next_at + 4 :]
+    return start + links.tobytes()
 
 
 KINDS: list[Kind] = [

@@ -38,7 +38,8 @@ from tests.serving import LiveServer
 
 # The kernel spreads connections by chance: that so many all land on one does not happen.
 CONNECTIONS = 64
-SLOW = [{"name": f"v{n}", "resize": {"width": 900 + n}, "format": "avif"} for n in range(40)]
+# The widest first, for so they are made.
+SLOW = [{"name": f"v{n}", "resize": {"width": 940 - n}, "format": "avif"} for n in range(40)]
 BOTH = {1, 2}
 
 
@@ -228,18 +229,33 @@ async def _events_in_spite(url: str, job_id: str) -> list[tuple[int, str]]:
     return [(event.data["seq"], event.name) for event in events]
 
 
-async def test_what_runs_is_drained_when_told_to_stop(own_server: LiveServer) -> None:
+async def test_what_runs_is_drained_when_all_of_the_group_are_told_to_stop(
+    own_server: LiveServer,
+) -> None:
     async with each_process(own_server.url) as client:
         jobs = [(await begun(client[n], unlike(noise_jpeg(600)), SLOW[:3]))["id"] for n in BOTH]
-    assert await asyncio.to_thread(own_server.terminate) == 0
+        for pid in processes(own_server):
+            os.kill(pid, signal.SIGTERM)
+        await asyncio.gather(*(until_draining(client[n]) for n in BOTH))
+        assert await asyncio.to_thread(own_server.terminate) == 0
     again = LiveServer(own_server.data_dir)
     try:
         async with ClientSession(again.url) as client_:
             for job_id in jobs:
                 job: Json = await until_state(client_, job_id, "completed")
                 assert all(variant["attempts"] == 1 for variant in job["variants"])
+        assert [path.name for path in (again.data_dir / "processes").iterdir()] == ["in-use"]
     finally:
         again.terminate()
+
+
+async def until_draining(client: ClientSession) -> None:
+    """Return once the process that the client is connected to was told to stop."""
+
+    async def draining() -> bool:
+        return bool((await document(await client.get("/readyz")))["draining"])
+
+    await until_true(draining)
 
 
 @pytest.mark.parametrize(

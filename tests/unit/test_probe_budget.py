@@ -99,7 +99,7 @@ WORST: dict[str, Callable[[], bytes]] = {
     "JPEG": lambda: SOI + b"\xff" * LARGEST,
     "PNG": lambda: png(behind=png_chunk(b"IDAT") * (LARGEST // 12)),
     "WebP": lambda: webp(vp8x(5, 4, 0x08), riff_chunk(b"JUNK", b"") * (LARGEST // 8)),
-    "GIF": lambda: gif((5, 4), gif_comment(*[b"x"] * (LARGEST // 2))),
+    "GIF": lambda: gif((5, 4), b"\x21\xfe" + b"\x01x" * (LARGEST // 2) + b"\0"),
     "AVIF": lambda: many_references(LARGEST // 14),
     "TIFF": lambda: far_directory(LARGEST),
     "BMP": lambda: bmp((5, 4)) + bytes(LARGEST),
