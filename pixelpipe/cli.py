@@ -151,6 +151,8 @@ def _supervise(settings: "Settings") -> None:
     except SharesError as error:
         end(BAD_USE, str(error))
     except ProcessEndedError as error:
+        if error.code not in {FAILED, BAD_USE}:
+            end(FAILED, str(error))
         raise typer.Exit(error.code) from error
 
 

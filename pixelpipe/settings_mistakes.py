@@ -15,6 +15,7 @@ _OPTIONS = {
     "port": "--port",
     "data_dir": "--data",
     "workers": "--workers",
+    "processes": "--processes",
     "presets_file": "--presets",
 }
 

@@ -6,11 +6,12 @@ import multiprocessing
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from math import ceil
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -18,8 +19,9 @@ import structlog
 from pixelpipe.config import MIB, Settings
 from pixelpipe.engine.machine import available_cpus, default_arena_bytes
 from pixelpipe.neighbours import Place
-from pixelpipe.server.run import ListenError
-from pixelpipe.storage.folder import exclusive
+from pixelpipe.server.run import ListenError, no_name, watch_signals
+from pixelpipe.sites import read_storage_url
+from pixelpipe.storage.leftovers import held_clear
 
 _LEAST_ARENA_BYTES = 16 * MIB
 _LEAST_RESERVE_BYTES = MIB
@@ -30,7 +32,6 @@ _SETTLED_S = 10.0
 # Beyond the time to drain: for the last answers, and the end of the workers.
 _LAST_S = 5.0
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _log = structlog.get_logger(__name__)
 
 # What runs in a process: a function that a fresh interpreter can import. It sends its URL.
@@ -42,14 +43,14 @@ class SharesError(ValueError):
 
 
 class ProcessEndedError(Exception):
-    """A process did not come up; it has said why.
+    """A process did not come up; it has said why, unless it was not let.
 
     Args:
-        code: Its exit code.
+        code: Its exit code; below 0, the signal that killed it.
     """
 
     def __init__(self, code: int) -> None:
-        super().__init__(code)
+        super().__init__(f"a server process ended at its start, with exit code {code}")
         self.code = code
 
 
@@ -75,6 +76,8 @@ def share_out(settings: Settings) -> list[Settings]:
         "arena_bytes": arena_bytes,
         "queue_limit": ceil(settings.queue_limit / count),
         "max_connections": most and ceil(most / count),
+        "client_connections": ceil(settings.client_connections / count),
+        "client_streams": ceil(settings.client_streams / count),
         "reserve_bytes": max(_LEAST_RESERVE_BYTES, settings.reserve_bytes // count),
     }
     return [
@@ -93,9 +96,10 @@ async def supervise(settings: Settings, serve: Serve) -> None:
         ProcessEndedError: One of them did not come up.
     """
     shares = await asyncio.to_thread(share_out, settings)
-    told_to_stop = _watch_signals()
+    told_to_stop = watch_signals()  # Our end is that of all processes.
     with contextlib.ExitStack() as held:
-        await asyncio.to_thread(held.enter_context, exclusive(settings.data_dir))
+        for folder in await asyncio.to_thread(_folders, settings):
+            await asyncio.to_thread(held.enter_context, held_clear(folder, len(shares)))
         port = held.enter_context(_reserved(settings.host, settings.port))
         children = [
             _Child(share.model_copy(update={"port": port}), Place(number, len(shares)), serve)
@@ -108,13 +112,24 @@ async def supervise(settings: Settings, serve: Serve) -> None:
             await _stop(children, settings.drain_timeout_s + _LAST_S)
 
 
+def _folders(settings: Settings) -> Collection[Path]:
+    """Where they store things, each folder once."""
+    folders = [settings.data_dir]
+    url = read_storage_url(settings.storage_url) if settings.storage_url else None
+    if url is not None and url.scheme == "file":
+        folders.append(Path("/", url.path))
+    return {folder.resolve(): folder for folder in folders}.values()
+
+
 async def _supervise(children: list["_Child"], told_to_stop: asyncio.Event) -> None:
     stopping = asyncio.create_task(told_to_stop.wait())
     # The first makes what all of them share, and says by itself what may be wrong with it.
     starting = asyncio.create_task(_start_all(children))
     await asyncio.wait({stopping, starting}, return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
+    if stopping.done():
+        # A process may have been told as well, and so have ended instead of coming up.
         starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
         return
     url = starting.result()
     print(f"PixelPipe listening on {url}", flush=True)  # noqa: T201 - for who started it
@@ -222,20 +237,6 @@ async def _stop(children: list[_Child], within_s: float) -> None:
     await asyncio.gather(*ends, return_exceptions=True)
 
 
-def _watch_signals() -> asyncio.Event:
-    """An event that the first signal sets; the second ends us, and with us all processes."""
-    told = asyncio.Event()
-
-    def on_signal(number: signal.Signals) -> None:
-        if told.is_set():
-            os._exit(128 + number)
-        told.set()
-
-    for number in _SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
-    return told
-
-
 @contextlib.contextmanager
 def _reserved(host: str, port: int) -> Iterator[int]:
     """Hold the port, a free one for 0, of all the host's addresses, without listening on it.
@@ -255,7 +256,7 @@ def _reserved(host: str, port: int) -> Iterator[int]:
         except OSError as error:
             raise ListenError(f"cannot listen on {host}:{port}: {error.strerror}") from error
         except UnicodeError as error:
-            raise ListenError(f"cannot listen on {host}:{port}: no name of a host") from error
+            raise no_name(host, port) from error
         yield port
 
 

@@ -18,8 +18,8 @@ from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 from pixelpipe.config import Settings
 from pixelpipe.engine.confinement import SandboxMode, SandboxReport
 from pixelpipe.engine.process import WORKER_MAIN
-from pixelpipe.neighbours import Place
-from pixelpipe.runtime import ALONE, Runtime, open_runtime
+from pixelpipe.neighbours import ONLY, Place
+from pixelpipe.runtime import Runtime, open_runtime
 from pixelpipe.server.app import make_app
 from pixelpipe.server.context import STREAMS
 from pixelpipe.server.wire.bounds import bounds_of
@@ -46,6 +46,11 @@ class ListenError(Exception):
     """The address cannot be listened on; the message says which and why."""
 
 
+def no_name(host: str, port: int) -> ListenError:
+    """The error of a host that cannot be a name, with an empty label for instance."""
+    return ListenError(f"cannot listen on {ascii(host)[1:-1]}:{port}: no name of a host")
+
+
 # What is done with a runtime for as long as a context lasts.
 Beside = Callable[[Runtime], AbstractAsyncContextManager[None]]
 
@@ -63,7 +68,7 @@ async def serve(
     settings: Settings,
     worker_main: str = WORKER_MAIN,
     *,
-    place: Place = ALONE,
+    place: Place = ONLY,
     on_listening: Callable[[str], None] = _say,
     beside: Beside = _nothing,
 ) -> None:
@@ -83,7 +88,9 @@ async def serve(
     connections = connections_held(settings, raise_limit())
     _ignore_broken_clients()
     _keep_freed_memory()
-    told_to_stop = watch_signals(_SIGNALS if place == ALONE else _SIGNALS[1:])
+    # One of several may be told twice, as one of its group and by whoever has started it, whose
+    # end is its own.
+    told_to_stop = watch_signals() if place == ONLY else watch_signals(_SIGNALS[1:], once=True)
     async with AsyncExitStack() as closing:
         opening = open_runtime(settings, worker_main, place=place)
         runtime = await _opened(closing, opening, told_to_stop)
@@ -167,12 +174,19 @@ def _ignore_broken_clients() -> None:
     warnings.simplefilter("ignore", BadContentDispositionParam)
 
 
-def watch_signals(numbers: Sequence[signal.Signals] = _SIGNALS) -> asyncio.Event:
-    """An event that the first signal sets; the second ends the process, and its workers with it."""
+def watch_signals(
+    numbers: Sequence[signal.Signals] = _SIGNALS, *, once: bool = False
+) -> asyncio.Event:
+    """An event that the first signal sets; the second ends the process, and its workers with it.
+
+    Args:
+        numbers: Which signals.
+        once: Whether the second is not minded.
+    """
     told = asyncio.Event()
 
     def on_signal(number: signal.Signals) -> None:
-        if told.is_set():
+        if told.is_set() and not once:
             os._exit(128 + number)
         told.set()
 
@@ -189,7 +203,7 @@ async def _listen(runner: web.AppRunner, runtime: Runtime) -> str:
         settings.host,
         settings.port,
         backlog=_ACCEPTED_AT_ONCE,
-        reuse_port=runtime.place != ALONE,
+        reuse_port=runtime.place != ONLY,
     )
     try:
         await site.start()
@@ -197,6 +211,8 @@ async def _listen(runner: web.AppRunner, runtime: Runtime) -> str:
     except OSError as error:
         reason = str(error.strerror).rpartition(": ")[2]  # asyncio puts the address before it
         raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {reason}") from error
+    except UnicodeError as error:
+        raise no_name(settings.host, settings.port) from error
     host, port = runner.addresses[0][:2]
     origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     return origin + settings.base_path

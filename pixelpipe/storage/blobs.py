@@ -241,7 +241,7 @@ class FileBlobs:
         After a crash there may then be another file of that name. Its bytes are looked at before
         anybody relies on them.
         """
-        aside = self._unfinished / (self._mark + secrets.token_hex(8))
+        aside = self._aside()
         try:
             self._require_room()
             write_file(aside, put, sync=sync)
@@ -260,6 +260,9 @@ class FileBlobs:
             # If this fails the file stays: it is whole, and another put may have relied on it.
             self._settle(final, state)
         return state
+
+    def _aside(self) -> Path:
+        return self._unfinished / (self._mark + secrets.token_hex(8))
 
     def _settle(self, final: Path, state: State) -> None:
         sync_folder(final.parent)
@@ -323,14 +326,19 @@ class FileBlobs:
 
     def _discard(self, sha256: str, damaged: State) -> bool:
         """Remove the file unless it is not the damaged one any more; whether it is gone."""
-        path = self.path(sha256)
+        path, aside = self.path(sha256), self._aside()
         with self._names:
             try:
                 if State.of(path.stat()) != damaged:
                     return False
+                path.rename(aside)
             except FileNotFoundError:
                 return True
-            path.unlink()
+            # Another process, which our lock does not stop, may have replaced it just then.
+            if not State.of(aside.stat()).same_content(damaged):
+                aside.rename(path)
+                return False
+            aside.unlink()
             self._verified.forget(sha256)
         _log.warning("a damaged blob is removed", blob=sha256)
         return True

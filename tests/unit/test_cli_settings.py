@@ -56,6 +56,12 @@ def test_an_option_is_named_before_the_variable_that_it_replaces(
     assert lines == ["--port must be a whole number from 0 to 65535, not 99999"]
 
 
+@pytest.mark.parametrize("processes", [0, -1, 65])
+def test_processes_may_be_so_many(monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
+    lines = told(monkeypatch, {"processes": processes})
+    assert lines == [f"--processes must be a whole number from 1 to 64, not {processes}"]
+
+
 def test_variables_that_are_no_settings_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = told(monkeypatch, {}, PIXELPIPE_XYZZY="3", PIXELPIPE_LOGLEVEL="info")
     assert sorted(lines) == [

@@ -11,8 +11,12 @@ import pytest
 
 from pixelpipe.errors import StorageFailedError, StorageFullError, WrongDigestError
 from pixelpipe.jobs.model import Blob
+from pixelpipe.jobs.ports import Digest
 from pixelpipe.storage.blobs import FileBlobs
+from pixelpipe.storage.puts import Put
 from pixelpipe.storage.space import Space
+from pixelpipe.storage.threads import Outcome
+from pixelpipe.storage.verified import State
 
 CONTENT = bytes(range(256)) * 500
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -37,6 +41,15 @@ def reopened(blobs: FileBlobs, tmp_path: Path, space: Space) -> Iterator[FileBlo
     """The same blobs after a restart, when none of them was looked at yet."""
     del blobs
     store = FileBlobs(tmp_path / "blobs", space)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def other(blobs: FileBlobs, tmp_path: Path, space: Space) -> Iterator[FileBlobs]:
+    """The same blobs in another process."""
+    del blobs
+    store = FileBlobs(tmp_path / "blobs", space, writer=2)
     yield store
     store.close()
 
@@ -204,6 +217,27 @@ async def test_a_write_that_fails_leaves_nothing(  # noqa: PLR0913 - fixtures
     await space.room()
     await blobs.put(SHA256, memoryview(CONTENT))
     await space.close()
+
+
+async def test_what_another_process_puts_while_the_damaged_one_goes_stays(
+    blobs: FileBlobs, other: FileBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await blobs.put(SHA256, memoryview(CONTENT))
+    await asyncio.to_thread(_flip_a_byte, blobs.path(SHA256))
+    looks, find = [], State.of
+
+    def of(found: os.stat_result) -> State:
+        looks.append(found)
+        if len(looks) == 2:  # The second look tells that it is the damaged one still.
+            other._write(Put(SHA256, memoryview(CONTENT), Digest.UNCHECKED, outcome), sync=True)
+        return find(found)
+
+    outcome: Outcome[bool] = Outcome()
+    monkeypatch.setattr(State, "of", of)
+    assert await blobs.intact(BLOB)
+    assert len(looks) > 2
+    assert await asyncio.to_thread(_read, blobs.path(SHA256)) == CONTENT
+    assert await asyncio.to_thread(_files, tmp_path / "blobs") == [blobs.path(SHA256)]
 
 
 def test_what_an_interrupted_write_left_is_swept(tmp_path: Path, space: Space) -> None:

@@ -2,15 +2,27 @@
 
 import asyncio
 import multiprocessing
+import signal
 import socket
+from collections.abc import Iterator
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+import typer
+from aiohttp import web
 
+from pixelpipe import cli
 from pixelpipe.config import Settings
 from pixelpipe.neighbours import Place
-from pixelpipe.server.run import ListenError
-from pixelpipe.supervisor import _Child, _reserved
+from pixelpipe.runtime import Runtime
+from pixelpipe.server.run import ListenError, _listen
+from pixelpipe.storage.folder import FolderInUseError, exclusive
+from pixelpipe.storage.leftovers import held_clear
+from pixelpipe.supervisor import ProcessEndedError, _Child, _reserved, supervise
+from tests.serving import small_settings
 
 PATIENCE_S = 20.0
 
@@ -73,3 +85,61 @@ def test_another_server_on_one_address_of_the_host_is_seen(monkeypatch: pytest.M
 def test_a_host_that_is_no_name_is_told_of() -> None:
     with pytest.raises(ListenError, match="no name"), _reserved("a..b", 0):
         pytest.fail("it was found")
+
+
+async def test_a_host_that_is_no_name_is_told_of_by_a_process_alone() -> None:
+    runner = web.AppRunner(web.Application())
+    await runner.setup()
+    alone = SimpleNamespace(settings=Settings(host="a..b", port=0), place=Place())
+    with pytest.raises(ListenError, match=r"cannot listen on a\.\.b:0: no name"):
+        await _listen(runner, cast("Runtime", alone))
+    await runner.cleanup()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Iterator[Path]:
+    """A folder that another server works in."""
+    with exclusive(tmp_path / "pictures"):
+        yield tmp_path / "pictures"
+
+
+async def test_a_folder_for_pictures_is_held_for_all_processes(
+    tmp_path: Path, pictures: Path
+) -> None:
+    settings = small_settings(tmp_path / "data", processes=2, storage_url=f"file://{pictures}")
+    with pytest.raises(FolderInUseError, match="pictures"):
+        await supervise(settings, print)
+
+
+def test_what_is_left_of_processes_that_are_no_more_goes(tmp_path: Path) -> None:
+    unfinished = [tmp_path / "blobs" / "unfinished" / name for name in ("2-ab", "3-cd", "ef")]
+    sockets = [tmp_path / "processes" / name for name in ("1", "2", "3", "in-use")]
+    reserves = [tmp_path / "processes" / f"{n}-reserve" / "reserve" for n in (1, 2, 3)]
+    for path in (*unfinished, *sockets, *reserves, tmp_path / "reserve"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    with held_clear(tmp_path, 2):
+        assert set(_files(tmp_path)) == {"1", "2", "in-use", "lock", "1-reserve", "2-reserve"}
+    with held_clear(tmp_path):
+        assert set(_files(tmp_path)) == {"in-use", "lock"}
+
+
+def _files(folder: Path) -> list[str]:
+    """The names of all files; those of reserves are their folders'."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path.parent.name if path.name == "reserve" else path.name for path in files]
+
+
+def test_a_process_that_was_killed_at_its_start_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def killed(*_: object) -> None:
+        raise ProcessEndedError(-signal.SIGKILL)
+
+    monkeypatch.setattr("pixelpipe.supervisor.supervise", killed)
+    monkeypatch.setattr("pixelpipe.logs.configure_logs", lambda _: None)
+    with pytest.raises(typer.Exit) as ended:
+        cli._supervise(small_settings(tmp_path))
+    assert ended.value.exit_code == 1
+    assert "exit code -9" in capsys.readouterr().err
