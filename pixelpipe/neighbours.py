@@ -45,6 +45,10 @@ class Place:
         return [number for number in range(1, self.count + 1) if number != self.number]
 
 
+ONLY = Place()
+"""Of one process alone."""
+
+
 class Neighbours:
     """`jobs.peers.Peers` for the processes of one machine.
 
@@ -61,6 +65,7 @@ class Neighbours:
     """
 
     alone = False
+    followed = True
 
     def __init__(self, place: Place, folder: Path) -> None:
         self.leader = place.number == 1

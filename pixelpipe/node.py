@@ -30,6 +30,7 @@ from pixelpipe.recipes.mistakes import Mistake, invalid_spec
 from pixelpipe.runtime import Runtime, open_runtime
 from pixelpipe.scaleout import queue_format
 from pixelpipe.scaleout.queue_format import (
+    SHOWN,
     QueueSource,
     Wanted,
     check_accepted,
@@ -53,6 +54,7 @@ _AGAIN_S = 1.0
 # Their sources are read while those before them are worked on.
 _AHEAD = 2
 _HEALTHY_EVERY_S = 5.0
+_WITH_RESULT = frozenset({JobState.COMPLETED, JobState.PARTIAL})
 
 _log = structlog.get_logger(__name__)
 
@@ -83,25 +85,28 @@ class Node:
             PixelPipeError: It was not begun; what it says.
         """
         job_id = await self._job_id(queued)
+        await self._service.take(job_id)
         telling = asyncio.create_task(self._tell(queued, job_id))
         try:
-            job = await self._service.work(job_id)
+            job = await self._service.end_of(job_id)
             await asyncio.wait({telling}, timeout=_TOLD_S)
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
         return _outcome(job)
 
-    async def give_up(self, queued: QueuedJob, why: GivenUp) -> None:
+    async def give_up(self, queued: QueuedJob, why: GivenUp) -> object:
         """Record the end of a job that is not done; see `scaleout.queue_job.GiveUp`."""
         job_id = await queued.journal_id()
         if not await self._service.exists(job_id):
-            return
+            return None
         if why is GivenUp.CANCELLED:
             await self._service.cancel_taken(job_id)
-            return
+            return None
         died = WorkerCrashedError("Node after node went away while it worked on this.")
-        await self._service.work(job_id, died)
+        await self._service.take(job_id, died)
+        job = await self._service.end_of(job_id)
+        return result_of(job_document(job)) if job.state in _WITH_RESULT else None
 
     async def _job_id(self, queued: QueuedJob) -> str:
         match queued.name:
@@ -161,7 +166,8 @@ class Node:
             async with aclosing(self._service.follow(0, [job_id], EVERYBODYS)) as batches:
                 async for batch in batches:
                     for event in batch:
-                        await queued.progress(progress_of(event.type, event.data))
+                        if event.type in SHOWN:
+                            await queued.progress(progress_of(event.type, event.data))
         except StorageFailedError as error:
             _log.warning("the progress of a job is not shown", job=job_id, error=str(error))
 
@@ -176,7 +182,7 @@ def _submission(upload: Upload, wanted: Wanted, caller: Caller, priority: int) -
 
 
 def _outcome(job: Job) -> dict[str, Any]:
-    if job.state in {JobState.COMPLETED, JobState.PARTIAL}:
+    if job.state in _WITH_RESULT:
         return result_of(job_document(job))
     if job.state is JobState.CANCELLED:
         raise UnrecoverableError("cancelled: The job was cancelled.")
@@ -253,6 +259,7 @@ async def work(settings: Settings, health: Path | None = None) -> None:
         health: File that is touched every 5 s while work can be done, and goes in the end.
     """
     told_to_stop = watch_signals()
-    async with open_runtime(settings) as runtime, working(runtime), _told_by(health, runtime):
+    opening = open_runtime(settings, answers=False)
+    async with opening as runtime, working(runtime), _told_by(health, runtime):
         print("PixelPipe works", flush=True)  # noqa: T201 - for who started it
         await told_to_stop.wait()

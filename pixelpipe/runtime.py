@@ -1,8 +1,8 @@
 """Builds and closes everything, in one visible order, for server and command line alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,36 +10,26 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from pixelpipe.config import Settings, prepare_codec_environment, storage_environment
+from pixelpipe.config import Settings, prepare_codec_environment
 from pixelpipe.engine.confinement import Confinement, SandboxMode, SandboxReport
 from pixelpipe.engine.engine import Engine, EngineLimits
 from pixelpipe.engine.machine import available_cpus, default_arena_bytes, shared_memory_bytes
 from pixelpipe.engine.process import WORKER_MAIN
 from pixelpipe.errors import StorageFailedError
-from pixelpipe.jobs.peers import NoPeers, Peers
-from pixelpipe.jobs.ports import Outbox, RemoteBlobs, SweptBlobs
+from pixelpipe.footing import open_footing
+from pixelpipe.jobs.fleet import ALONE, Fleet
+from pixelpipe.jobs.ports import Outbox
 from pixelpipe.jobs.retention import RetentionLimits
 from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.submission import SourceLimits
-from pixelpipe.neighbours import Neighbours, Place
+from pixelpipe.neighbours import ONLY, Place
 from pixelpipe.recipes.presets import Presets, load_presets
-from pixelpipe.sites import link_root, read_storage_url
+from pixelpipe.sites import link_root
 from pixelpipe.storage.folder import FolderError
-from pixelpipe.storage.marks import FileMarks
-from pixelpipe.storage.opening import (
-    Elsewhere,
-    Share,
-    Storage,
-    open_shared_folder,
-    open_storage,
-)
-from pixelpipe.storage.spaces import Spaces
+from pixelpipe.storage.opening import Storage
 
 if TYPE_CHECKING:
     from pixelpipe.scaleout.cluster import Cluster
-
-ALONE = Place()
-NO_PEERS = NoPeers()
 
 
 class ArenaSizeError(ValueError):
@@ -55,8 +45,8 @@ class Runtime:
     engine: Engine
     storage: Storage
     service: JobService
-    place: Place = ALONE
-    peers: Peers = NO_PEERS
+    place: Place = ONLY
+    fleet: Fleet = ALONE
     cluster: "Cluster | None" = None
 
     def ready(self) -> dict[str, object]:
@@ -106,7 +96,8 @@ async def open_runtime(
     worker_main: str = WORKER_MAIN,
     *,
     durable: bool = True,
-    place: Place = ALONE,
+    place: Place = ONLY,
+    answers: bool = True,
 ) -> AsyncIterator[Runtime]:
     """The running whole; leaving drains it and takes it down.
 
@@ -117,6 +108,7 @@ async def open_runtime(
             unfinished are taken up again, and webhooks are called. Otherwise none of that.
         place: Which of several processes over the data folder this is; whoever started them holds
             the folder.
+        answers: Whether anybody asks it for jobs; one that only works is asked for nothing.
 
     Raises:
         PresetFileError: The user's own presets cannot be used.
@@ -128,20 +120,16 @@ async def open_runtime(
     """
     presets = await asyncio.to_thread(load_presets, settings.presets_file)
     async with AsyncExitStack() as closing:
-        cluster = await _cluster(closing, settings) if durable else None
-        if cluster is not None:
-            shared = {
-                name: getattr(settings, name) or made for name, made in cluster.secrets.items()
-            }
-            settings = settings.model_copy(update=shared)
-        storage = await _stored_in(closing, settings, place, cluster, durable=durable)
+        opening = open_footing(settings, place, durable=durable, answers=answers)
+        footing = await closing.enter_async_context(opening)
+        settings, storage, fleet = footing.settings, footing.storage, footing.fleet
         prepare_codec_environment(settings)
         engine = await asyncio.to_thread(lambda: Engine(_limits(settings), worker_main))
         closing.push_async_callback(engine.close)
         await engine.start()
-        peers = cluster.peers if cluster else await _peers(closing, settings.data_dir, place)
-        calls = durable and peers.leader
+        calls = durable and fleet.peers.leader
         on_message = await _webhooks(closing, settings, storage.outbox) if calls else _nobody
+        cluster = footing.cluster
         if cluster is not None:
             cluster.lead.on_gain = on_message
         service = JobService(
@@ -151,12 +139,10 @@ async def open_runtime(
             retention=_retention(settings),
             poison_s=settings.poison_s,
             on_message=on_message,
-            peers=peers,
-            marks=await _marks(closing, settings.data_dir, place),
-            queue=cluster.line if cluster else None,
+            fleet=fleet,
         )
         closing.push_async_callback(service.drain, settings.drain_timeout_s)
-        runtime = Runtime(settings, presets, engine, storage, service, place, peers, cluster)
+        runtime = Runtime(settings, presets, engine, storage, service, place, fleet, cluster)
         if durable:
             await _begin(closing, runtime)
         yield runtime
@@ -164,13 +150,15 @@ async def open_runtime(
 
 async def _begin(closing: AsyncExitStack, runtime: Runtime) -> None:
     """Take up what is unfinished, and find what nobody needs."""
-    storage, leader, alone = runtime.storage, runtime.peers.leader, runtime.cluster is None
+    storage, leader, cluster = runtime.storage, runtime.fleet.peers.leader, runtime.cluster
     stored: Collection[str] = frozenset()
-    if alone:
+    if cluster is None:
         stored = await asyncio.to_thread(_stored, storage, all_of_them=leader)
     await _recover(runtime.service, runtime.settings.data_dir, stored)
-    if alone:
-        _suspect(closing, runtime.service, storage.remote, everything=leader)
+    if cluster is not None:
+        _suspect(closing, runtime.service, cluster.search.suspects())
+    elif storage.remote is not None:
+        _suspect(closing, runtime.service, storage.remote.suspects(everything=leader))
 
 
 def _retention(settings: Settings) -> RetentionLimits:
@@ -181,90 +169,6 @@ def _retention(settings: Settings) -> RetentionLimits:
     )
 
 
-async def _cluster(closing: AsyncExitStack, settings: Settings) -> "Cluster | None":
-    """What several machines share, if they do."""
-    url = settings.redis
-    if url is None:
-        return None
-    if not settings.storage_url:
-        raise FolderError(
-            "with Redis, all machines need one place for pictures: set PIXELPIPE_STORAGE_URL"
-        )
-    try:
-        from pixelpipe.scaleout.cluster import ClusterError, open_cluster  # noqa: PLC0415
-        from pixelpipe.scaleout.queue_place import QueuePlace  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise FolderError(f"Redis needs the extra scaleout: {error}") from error
-    place = QueuePlace(url, settings.queue, settings.queue_prefix)
-    opening = open_cluster(place, partial(_open_blobs, settings), settings.queue_limit)
-    try:
-        return await closing.enter_async_context(opening)
-    except (ClusterError, StorageFailedError, ValueError) as error:
-        raise FolderError(str(error)) from error
-
-
-@asynccontextmanager
-async def _open_blobs(settings: Settings, identity: str) -> AsyncIterator[SweptBlobs]:
-    """The blobs of all machines."""
-    assert settings.storage_url, "it was looked at"
-    elsewhere = _elsewhere(settings.storage_url)
-    if elsewhere.remote is not None:
-        async with elsewhere.remote(identity) as remote:
-            yield remote
-        return
-    assert elsewhere.folder is not None, "it is one or the other"
-    async with open_shared_folder(elsewhere.folder) as files:
-        yield files
-
-
-async def _stored_in(
-    closing: AsyncExitStack,
-    settings: Settings,
-    place: Place,
-    cluster: "Cluster | None",
-    *,
-    durable: bool,
-) -> Storage:
-    if cluster is not None:
-        nowhere = Spaces(())
-        return Storage(cluster.journal, cluster.outbox, cluster.blobs, nowhere, cluster.remote)
-    return await closing.enter_async_context(_storage(settings, place, durable=durable))
-
-
-def _storage(
-    settings: Settings, place: Place, *, durable: bool
-) -> AbstractAsyncContextManager[Storage]:
-    return open_storage(
-        settings.data_dir,
-        settings.reserve_bytes,
-        durable=durable,
-        share=_share(place),
-        elsewhere=_elsewhere(settings.storage_url),
-    )
-
-
-def _share(place: Place) -> Share | None:
-    if place == ALONE:
-        return None
-    return Share(place.number, place.owner, f"processes/{place.number}-reserve")
-
-
-async def _peers(closing: AsyncExitStack, folder: Path, place: Place) -> Peers:
-    if place == ALONE:
-        return NO_PEERS
-    neighbours = await asyncio.to_thread(Neighbours, place, folder / "processes")
-    closing.callback(neighbours.close)
-    return neighbours
-
-
-async def _marks(closing: AsyncExitStack, folder: Path, place: Place) -> FileMarks | None:
-    if place == ALONE:
-        return None
-    marks = await asyncio.to_thread(FileMarks, folder / "processes" / "in-use")
-    closing.callback(marks.close)
-    return marks
-
-
 def _stored(storage: Storage, *, all_of_them: bool) -> frozenset[str]:
     """All that is in the store; of one somewhere else that is found out by and by."""
     if storage.remote is not None or not all_of_them:
@@ -272,40 +176,12 @@ def _stored(storage: Storage, *, all_of_them: bool) -> frozenset[str]:
     return frozenset(storage.files.digests())
 
 
-def _elsewhere(storage_url: str | None) -> Elsewhere:
-    """Where blobs are that are not in the data folder."""
-    if not storage_url:
-        return Elsewhere()
-    url = read_storage_url(storage_url)
-    if url.scheme == "file":
-        return Elsewhere(folder=Path("/", url.path))
-    return Elsewhere(remote=partial(_open_remote, storage_url))
-
-
-@asynccontextmanager
-async def _open_remote(url: str, identity: str) -> AsyncIterator[RemoteBlobs]:
-    try:
-        # Costs time and memory that who keeps files does without.
-        from pixelpipe.scaleout.objects_opening import open_objects  # noqa: PLC0415
-        from pixelpipe.scaleout.objects_place import ObjectStorageError  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise FolderError(f"{url} needs the extra scaleout: {error}") from error
-    async with AsyncExitStack() as closing:
-        opening = open_objects(url, storage_environment(), identity)
-        try:
-            blobs = await closing.enter_async_context(opening)
-        except ObjectStorageError as error:
-            raise FolderError(str(error)) from error
-        yield blobs
-
-
 def _suspect(
-    closing: AsyncExitStack, service: JobService, blobs: RemoteBlobs | None, *, everything: bool
+    closing: AsyncExitStack,
+    service: JobService,
+    suspects: AsyncGenerator[Collection[str], None],
 ) -> None:
     """Have the journal asked about blobs somewhere else, beside the work."""
-    if blobs is None:
-        return
-    suspects = blobs.suspects(everything=everything)
 
     async def suspect() -> None:
         async with aclosing(suspects):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -55,7 +55,7 @@ class Lifecycle:
         self._dispatch = dispatch
         self._elsewhere = elsewhere
         self._peers = peers
-        self._retries: set[asyncio.Task[Job]] = set()
+        self._tasks: set[asyncio.Task[Job]] = set()
 
     async def get(self, job_id: str, reach: Reach) -> Job:
         """The job; see `JobService.get`."""
@@ -70,12 +70,12 @@ class Lifecycle:
         # In a task of its own: were the client to go now, the journal would have a job in its
         # queue that nobody runs.
         task = asyncio.create_task(self._retry_in_turn(job_id, reach))
-        self._retries.add(task)
-        task.add_done_callback(self._retried)
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
         return await asyncio.shield(task)
 
-    def _retried(self, task: asyncio.Task[Job]) -> None:
-        self._retries.discard(task)
+    def _over(self, task: asyncio.Task[Job]) -> None:
+        self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # The client who would have been told may be gone.
 
@@ -157,6 +157,12 @@ class Lifecycle:
             raise StorageFailedError("The job's end cannot be recorded yet; try again.")
         raise ShuttingDownError("The job has not ended, and the server is shutting down.")
 
+    def abandon(self, job_id: str) -> None:
+        """Cancel a job that is run elsewhere, if it can be: who waited for it has gone."""
+        task = asyncio.create_task(self._cancel_elsewhere(job_id, EVERYBODYS))
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+
     async def _cancel_elsewhere(self, job_id: str, reach: Reach) -> Job:
         """Have whoever runs the job stop it; one that waits for anybody is stopped here."""
         if await self._dispatch.withdraw(job_id):
@@ -178,8 +184,28 @@ class Lifecycle:
             self._runner.start(job)
             await self._runner.wait(job_id, _CANCEL_S)
 
-    async def work(self, job_id: str, doom: PixelPipeError | None) -> None:
-        """Run a job that waited for anybody; see `JobService.work`."""
+    async def take(self, job_id: str, doom: PixelPipeError | None) -> None:
+        """Begin a job that waited for anybody; see `JobService.take`."""
+        with self._let_go(job_id):
+            await self._take_on(job_id, doom)
+
+    async def end_of(self, job_id: str) -> Job:
+        """A job that was begun here, at its end; see `JobService.end_of`."""
+        job = await self.get(job_id, EVERYBODYS)
+        with self._let_go(job_id):
+            ended = await self._runner.wait(job_id, None)
+        return job if ended or job.ended else await self.get(job_id, EVERYBODYS)
+
+    @contextmanager
+    def _let_go(self, job_id: str) -> Iterator[None]:
+        """Who leaves this cancelled leaves the job, for whoever takes it next."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            self._runner.leave(job_id)
+            raise
+
+    async def _take_on(self, job_id: str, doom: PixelPipeError | None) -> None:
         await self._runner.gone(job_id)  # It may have been lost here, and come back.
         job = await self._stores.journal.get(job_id)
         if job is None or job.ended or job.deleted_at is not None:

@@ -1,5 +1,6 @@
 """What other processes over the same journal do, as those see it who follow or wait here."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 
@@ -19,6 +20,9 @@ class Others:
         journal: What all of them write to.
         feed: Who follows here.
         peers: The others.
+
+    Attributes:
+        waiting: Those who wait for ends of jobs that are not here.
     """
 
     def __init__(self, journal: Journal, feed: Feed, peers: Peers) -> None:
@@ -26,11 +30,12 @@ class Others:
         self._peers = peers
         self._tail = Tail(journal, self, lambda: peers.tell(Notice(Kind.RECORDED)))
         self.elsewhere = Elsewhere(journal, self._tail.catch_up)
+        self.waiting: set[asyncio.Task[bool]] = set()
 
     @property
     def readers(self) -> Announced:
         """Who is told of what is recorded here."""
-        return self._feed if self._peers.alone else self._tail
+        return self._tail if self._peers.followed else self._feed
 
     async def start(self, *listeners: Callable[[Notice], None]) -> None:
         """Begin to listen.
@@ -40,7 +45,8 @@ class Others:
         """
         if self._peers.alone:
             return
-        await self._tail.start()
+        if self._peers.followed:
+            await self._tail.start()
         for listener in (self._hear, *listeners):
             self._peers.listen(listener)
 
@@ -56,20 +62,40 @@ class Others:
             if event.terminal:
                 self._feed.job_ended(event.job_id)
 
-    async def wait(self, job_id: str, timeout_s: float) -> None:
+    async def wait(
+        self, job_id: str, timeout_s: float, on_left: Callable[[str], None] | None = None
+    ) -> None:
         """Return at the end of a job that is not here, or when the time is up.
+
+        Args:
+            job_id: Which.
+            timeout_s: For how long; for less, if the one of `waiting` for this is cancelled.
+            on_left: Called with the job's id when this call is cancelled.
 
         Raises:
             StorageFailedError: The journal could not be read.
         """
-        async with self.elsewhere.watching([job_id]):
-            await self.elsewhere.end_of(job_id, timeout_s)
+        try:
+            async with self.elsewhere.watching([job_id]):
+                await self._wait(asyncio.create_task(self.elsewhere.end_of(job_id, timeout_s)))
+        except asyncio.CancelledError:
+            if on_left is not None:
+                on_left(job_id)
+            raise
+
+    async def _wait(self, waiting: asyncio.Task[bool]) -> None:
+        self.waiting.add(waiting)
+        try:
+            await asyncio.wait({waiting})
+        finally:
+            self.waiting.discard(waiting)
+            waiting.cancel()
 
     def follow(
         self, after: int, job_ids: Collection[str] | None, reach: Reach
     ) -> AsyncGenerator[Sequence[Event], None]:
         """Events, wherever they are recorded; see `JobService.follow`."""
-        if self._peers.alone or job_ids is None:
+        if job_ids is None or not self._peers.followed:
             return self._feed.follow(after, job_ids, reach)
         return self._follow_watched(after, job_ids, reach)
 
@@ -85,4 +111,4 @@ class Others:
 
     def _hear(self, notice: Notice) -> None:
         if notice.kind is Kind.RECORDED:
-            self._tail.look()
+            self._tail.hear(notice.events)

@@ -1,9 +1,11 @@
 """Other processes over the same journal and blobs, and what they tell one another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from pixelpipe.jobs.model import Event
 
 
 class Kind(StrEnum):
@@ -21,10 +23,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What one process tells the others. It may be lost: whoever relies on it tells it again."""
+    """What one process tells the others. It may be lost: whoever relies on it tells it again.
+
+    Attributes:
+        kind: What it says.
+        about: Of what.
+        events: What is new in the journal, in its order and without gaps, where that is known.
+    """
 
     kind: Kind
     about: str = ""
+    events: Sequence[Event] = ()
 
 
 class Peers(Protocol):
@@ -33,6 +42,10 @@ class Peers(Protocol):
     @property
     def alone(self) -> bool:
         """Whether there are none."""
+
+    @property
+    def followed(self) -> bool:
+        """Whether what they record is heard here; not where nobody asks for their jobs."""
 
     @property
     def leader(self) -> bool:
@@ -53,6 +66,7 @@ class NoPeers:
     """One process alone."""
 
     alone = leader = True
+    followed = False
     owners: frozenset[str] = frozenset()
 
     def tell(self, notice: Notice) -> None:

@@ -11,13 +11,14 @@ from pixelpipe.engine.admission import Standing
 from pixelpipe.engine.engine import Engine
 from pixelpipe.engine.uploads import Upload
 from pixelpipe.errors import PixelPipeError
-from pixelpipe.jobs.dispatch import Here, Queue, ToQueue
+from pixelpipe.jobs.dispatch import Here, ToQueue
 from pixelpipe.jobs.feed import Feed
+from pixelpipe.jobs.fleet import ALONE, Fleet
 from pixelpipe.jobs.intake import Intake
 from pixelpipe.jobs.lifecycle import Lifecycle
 from pixelpipe.jobs.model import Event, Job, Variant
 from pixelpipe.jobs.others import Others
-from pixelpipe.jobs.peers import Kind, NoPeers, Notice, Peers
+from pixelpipe.jobs.peers import Kind, Notice
 from pixelpipe.jobs.poison import PoisonList
 from pixelpipe.jobs.ports import Listing, Storage, Stored
 from pixelpipe.jobs.reach import EVERYBODYS, Reach
@@ -27,13 +28,12 @@ from pixelpipe.jobs.restoring import Restorer
 from pixelpipe.jobs.retention import Retention, RetentionLimits
 from pixelpipe.jobs.runner import Runner
 from pixelpipe.jobs.sharing import Sharing
-from pixelpipe.jobs.stores import InUse, Marks, NoMarks, Stores
+from pixelpipe.jobs.stores import InUse, Stores
 from pixelpipe.jobs.submission import Rendered, Sender, SourceLimits, Submission
 from pixelpipe.jobs.transforms import Transforms
 
 # Nobody sees that an event came so much later; at the end of a job nothing lingers.
 _LINGER_S = 0.03
-ALONE = NoPeers()
 
 _log = structlog.get_logger(__name__)
 
@@ -51,10 +51,7 @@ class JobService:
             another process has put it there.
         linger_s: How long what happens to a job may wait for what happens next, to be stored and
             recorded together.
-        peers: Other processes over the same storage.
-        marks: What those have in use.
-        queue: Where jobs go that are accepted, to be worked on by whoever takes them; without, by
-            this one.
+        fleet: Other processes over the same storage.
     """
 
     def __init__(  # noqa: PLR0913 - the one place where all of it comes together
@@ -67,11 +64,9 @@ class JobService:
         poison_s: float,
         on_message: Callable[[], None],
         linger_s: float = _LINGER_S,
-        peers: Peers = ALONE,
-        marks: Marks | None = None,
-        queue: Queue | None = None,
+        fleet: Fleet = ALONE,
     ) -> None:
-        self._peers = peers
+        self._peers = peers = fleet.peers
         self._feed = Feed(storage.journal, self._is_live)
         self._others = Others(storage.journal, self._feed, peers)
         self._recorder = Recorder(
@@ -83,11 +78,12 @@ class JobService:
             space=storage.space,
             recorder=self._recorder,
             poison=PoisonList(poison_s, self._poison),
-            in_use=InUse(marks=marks or NoMarks()),
+            in_use=InUse(marks=fleet.marks),
         )
         self._on_message = on_message
         self._runner = Runner(engine, self._stores, self._job_ended, linger_s=linger_s)
-        self._queue = None if queue is None else ToQueue(self._runner, queue, storage.journal)
+        queue = fleet.queue
+        self._queue = ToQueue(self._runner, queue, storage.journal) if queue else None
         dispatch = self._queue or Here(self._runner)
         self._intake = Intake(engine, self._stores, self._runner, dispatch, limits)
         self._lifecycle = Lifecycle(
@@ -196,27 +192,31 @@ class JobService:
         """
         return await self._transforms.transform(submission)
 
-    async def work(self, job_id: str, doom: PixelPipeError | None = None) -> Job:
-        """Run a job that was taken from the queue to its end.
+    async def take(self, job_id: str, doom: PixelPipeError | None = None) -> None:
+        """Claim and begin a job that was taken from the queue.
 
-        A caller that is cancelled lets go of it: it stays open for whoever takes it next. One that
-        has ended, or that somebody else has claimed, is given as it stands.
+        Nothing happens to one that has ended, or that somebody else has claimed just now. A caller
+        that is cancelled lets go of it: it stays open for whoever takes it next.
 
         Args:
             job_id: Which.
             doom: What it fails with instead, if it is not to be run: a WorkerCrashedError.
 
         Raises:
-            JobNotFoundError: There is none.
             StorageFailedError: The journal could not be read or written.
         """
-        try:
-            await self._lifecycle.work(job_id, doom)
-            await self._runner.wait(job_id, None)
-        except asyncio.CancelledError:
-            self._runner.leave(job_id)
-            raise
-        return await self.get(job_id, EVERYBODYS)
+        await self._lifecycle.take(job_id, doom)
+
+    async def end_of(self, job_id: str) -> Job:
+        """A job that was taken, once it has ended here; as it stands if it was not taken after all.
+
+        A caller that is cancelled lets go of it.
+
+        Raises:
+            JobNotFoundError: There is none.
+            StorageFailedError: The journal could not be read.
+        """
+        return await self._lifecycle.end_of(job_id)
 
     async def cancel_taken(self, job_id: str) -> None:
         """Cancel a job that was taken from the queue; nothing happens where it has ended."""
@@ -266,22 +266,21 @@ class JobService:
             self._retention.soon()
         return job
 
-    async def wait(
-        self, job_id: str, reach: Reach, timeout_s: float, *, cancel_left: bool = False
-    ) -> Job:
+    async def wait(self, job: Job, timeout_s: float, *, cancel_left: bool = False) -> Job:
         """The job at its end, or as it stands when the time is up.
 
         Args:
-            job_id: Which.
-            reach: Of who waits.
+            job: As it stood a moment ago.
             timeout_s: For how long.
             cancel_left: Whether the job is cancelled when this call is, and nobody else waits
-                or was told of it.
+                or was told of it; of a job that is not here, only the caller can know that.
 
         Raises:
-            JobNotFoundError: There is none of that id within reach.
+            JobNotFoundError: It is gone.
+            StorageFailedError: The journal could not be read.
         """
-        job = await self.get(job_id, reach)
+        job_id = job.id
+        job = self._runner.find(job_id) or job
         over = job.ended and not self._runner.is_live(job_id)
         until_s = asyncio.get_running_loop().time() + timeout_s
         try:
@@ -294,9 +293,9 @@ class JobService:
         if self._peers.alone or over:
             return job
         # It was never here, or has been claimed by another process meanwhile.
-        left_s = until_s - asyncio.get_running_loop().time()
-        await self._others.wait(job_id, max(0.0, left_s))
-        return await self.get(job_id, reach)
+        left_s = max(0.0, until_s - asyncio.get_running_loop().time())
+        await self._others.wait(job_id, left_s, self._lifecycle.abandon if cancel_left else None)
+        return await self.get(job_id, EVERYBODYS)
 
     def detach(self, job_id: str) -> None:
         """Keep the job even if those who wait for it go: somebody was told of it and does not."""
@@ -356,7 +355,7 @@ class JobService:
         await self._sharing.close()
         if self._queue is not None:
             await self._queue.close()
-        others = {*self._transforms.tasks, *self._restorer.tasks}
+        others = {*self._transforms.tasks, *self._restorer.tasks, *self._others.waiting}
         await asyncio.gather(self._runner.drain(for_s), _end(others, for_s))
         await self._retention.close()
         await self._recorder.close()

@@ -15,6 +15,8 @@ from pixelpipe.jobs.reuse import Makings
 from pixelpipe.jobs.stores import Stores
 
 _KEEP_ATTEMPTS = 5
+# So often a job changes hands without harm: whoever has a place free claims it.
+_CLAIMS = 1
 
 
 async def complete(recorder: Recorder, job: Job, index: int, blob: Blob, cache: Cache) -> bool:
@@ -71,9 +73,9 @@ class JobSink:
         self._makings = makings
         self._gathering = gathering
         self._to_make = set(range(len(indexes)))
-        # A server has died with this job: what is begun lingers no more, lest the next one dies
+        # Servers have died with this job: what is begun lingers no more, lest the next one dies
         # over it before it is counted, and so on for ever.
-        self._wary = job.epoch > 0
+        self._wary = job.epoch > _CLAIMS
 
     def decode_called(self) -> None:
         """Count the decode; the first one starts the job."""

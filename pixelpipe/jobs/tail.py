@@ -70,6 +70,17 @@ class Tail:
         """There is something new in the journal."""
         self._news.set()
 
+    def hear(self, events: Sequence[Event]) -> None:
+        """There is something new in the journal: these, where it is known what.
+
+        Args:
+            events: In the journal's order, and all that it has from the first of them to the last.
+        """
+        if not events or events[0].id > self._position + 1:
+            self.look()
+        elif fresh := [event for event in events if event.id > self._position]:
+            self._hand_on(fresh)
+
     def announce(self, events: Sequence[Event]) -> None:
         """Take in what was recorded here: at once where nothing of others comes before it."""
         if not events:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 
 from pixelpipe.errors import StorageFailedError
-from pixelpipe.jobs.ports import Journal, Outbox, RemoteBlobs, SweptBlobs
+from pixelpipe.jobs.ports import Journal, Outbox, RemoteBlobs, SharedBlobs, SweptBlobs
 from pixelpipe.kept_secrets import URL_SECRETS, WEBHOOK_SECRETS
 from pixelpipe.scaleout.line import Line
 from pixelpipe.scaleout.objects import ObjectBlobs
@@ -23,6 +23,7 @@ from pixelpipe.scaleout.redis_journal import RedisJournal
 from pixelpipe.scaleout.redis_lead import Lead, LedOutbox
 from pixelpipe.scaleout.redis_outbox import RedisOutbox
 from pixelpipe.scaleout.redis_peers import RedisPeers
+from pixelpipe.scaleout.redis_search import Search
 from pixelpipe.scaleout.redis_server import RedisServer, UnfitRedisError, open_redis
 from pixelpipe.scaleout.redis_signals import RedisSignals
 from pixelpipe.scaleout.redis_writing import Store
@@ -34,7 +35,7 @@ _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
 
 # Opens the blobs that belong to the journal of this id.
-OpenBlobs = Callable[[str], AbstractAsyncContextManager[SweptBlobs]]
+OpenBlobs = Callable[[str], AbstractAsyncContextManager[SharedBlobs]]
 
 
 class ClusterError(Exception):
@@ -56,6 +57,7 @@ class Cluster:
     line: Line
     place: QueuePlace
     lead: Lead
+    search: Search
     secrets: Mapping[str, str]
 
     @property
@@ -66,7 +68,7 @@ class Cluster:
 
 @asynccontextmanager
 async def open_cluster(
-    place: QueuePlace, open_blobs: OpenBlobs, queue_limit: int
+    place: QueuePlace, open_blobs: OpenBlobs, queue_limit: int, *, answers: bool = True
 ) -> AsyncIterator[Cluster]:
     """Join the others.
 
@@ -74,6 +76,7 @@ async def open_cluster(
         place: The queue, in the Redis that has the journal, too.
         open_blobs: Opens the store of blobs, which all of them share.
         queue_limit: How many jobs may wait.
+        answers: Whether anybody asks here for what happens on other nodes.
 
     Raises:
         ClusterError: Redis cannot be reached, or cannot hold a journal, or has another queue's.
@@ -89,8 +92,7 @@ async def open_cluster(
         lead.start()
         closing.push_async_callback(lead.close)
         signals = RedisSignals(server)
-        newest, last_event_id = await signals.newest_notice(), await signals.last_event_id()
-        peers = RedisPeers(signals, newest, last_event_id)
+        peers = RedisPeers(signals, await signals.now(), followed=answers)
         closing.push_async_callback(peers.close)
         queue = await open_job_queue(place)
         closing.push_async_callback(queue.close)
@@ -105,6 +107,7 @@ async def open_cluster(
             line=line,
             place=place,
             lead=lead,
+            search=Search(server, lead, blobs),
             secrets={
                 "webhook_secrets": await _shared(server, "webhook-secret", WEBHOOK_SECRETS.made()),
                 "url_secrets": await _shared(server, "url-secret", URL_SECRETS.made()),

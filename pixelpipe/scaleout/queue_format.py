@@ -1,7 +1,7 @@
 """What stands in the queue's jobs, for programs of any language that share it (version 1).
 
 A program adds a job named `image` whose data is an `ImageRequest`. While it is worked on, its
-progress is the latest event (`JobProgress`, `VariantProgress`); at its end its return value is a
+progress is what came of the latest variant (`VariantProgress`); at its end its return value is a
 `JobResult`, or it fails with a text that begins with the slug of an error: `damaged-image: ...`.
 Jobs named `accepted` are PixelPipe's own: what is to be done is in its journal.
 """
@@ -33,6 +33,10 @@ ACCEPTED = "accepted"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _URL = re.compile(r"https?://\S{1,2040}")
 _NAME_CHARS = 255
+SHOWN = frozenset(
+    {EventType.VARIANT_RETRYING, EventType.VARIANT_COMPLETED, EventType.VARIANT_FAILED}
+)
+"""Events that a job's progress tells of. Its beginning and its end the queue tells by itself."""
 _WITH_RESULT = (JobState.COMPLETED, JobState.PARTIAL)
 
 Version = Annotated[int, Field(ge=VERSION, le=VERSION, description="The version of this format.")]
@@ -90,18 +94,8 @@ class AcceptedJob(Strict):
     version: Version
 
 
-class JobProgress(BaseModel):
-    """Progress that tells of the job: `job.accepted`, `job.started` and so on."""
-
-    event: EventType
-    seq: int = Field(description="The event's number in its job, from 1.")
-    job: str
-    id: str
-    state: JobState
-
-
 class VariantProgress(VariantView):
-    """Progress that tells of one variant: `variant.completed` and so on."""
+    """Progress that tells what came of one variant: `variant.completed` and so on."""
 
     event: EventType
     seq: int = Field(description="The event's number in its job, from 1.")
@@ -180,16 +174,13 @@ def unknown_name(name: str) -> InvalidSpecError:
 
 
 def progress_of(event: EventType, data: bytes) -> dict[str, Any]:
-    """The progress that tells of an event.
+    """The progress that tells of an event, a `VariantProgress`.
 
     Args:
-        event: What it tells of.
-        data: The event's own: the JSON object of a job or a variant, with `job` and `seq`.
+        event: One of SHOWN.
+        data: The event's own: the JSON object of a variant, with `job` and `seq`.
     """
-    fields = from_json(data)
-    if event.startswith("job."):
-        fields = {name: fields[name] for name in JobProgress.model_fields if name != "event"}
-    return {"event": event.value, **fields}
+    return {"event": event.value, **from_json(data)}
 
 
 def result_of(document: bytes) -> dict[str, Any]:

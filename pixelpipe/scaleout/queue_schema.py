@@ -13,7 +13,6 @@ from pixelpipe.scaleout.queue_format import (
     IMAGE,
     VERSION,
     ImageRequest,
-    JobProgress,
     JobResult,
     VariantProgress,
 )
@@ -24,13 +23,11 @@ def queue_schema() -> dict[str, Any]:
     _, schema = models_json_schema(
         [
             (ImageRequest, "validation"),
-            (JobProgress, "serialization"),
             (VariantProgress, "serialization"),
             (JobResult, "serialization"),
         ],
         title=f"A job named {IMAGE} in PixelPipe's queue, version {VERSION}",
     )
-    progress = [{"$ref": "#/$defs/JobProgress"}, {"$ref": "#/$defs/VariantProgress"}]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
@@ -38,7 +35,7 @@ def queue_schema() -> dict[str, Any]:
         "properties": {
             "name": {"const": IMAGE},
             "data": {"$ref": "#/$defs/ImageRequest"},
-            "progress": {"anyOf": [*progress, {"const": 0}]},
+            "progress": {"anyOf": [{"$ref": "#/$defs/VariantProgress"}, {"const": 0}]},
             "returnvalue": {"anyOf": [{"$ref": "#/$defs/JobResult"}, {"type": "null"}]},
         },
         "required": ["name", "data"],

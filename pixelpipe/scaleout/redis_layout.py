@@ -44,6 +44,7 @@ The rest:
 - `message:ID`, a hash: url, body and attempts; likewise.
 - `cancels`, a set: ids of jobs that somebody wants stopped; until they end.
 - `notices`, a stream: what nodes tell one another, kind and about; for an hour.
+- `hits`, a stream: requests that were counted against a rate, by whom and which; the newest ones.
 - `queue`, a string: prefix and name of the queue of those who have this journal; it stays for ever.
 - `session:OWNER`, a hash: the number and the reply of a writer's newest write; for 30 days.
 
@@ -57,8 +58,9 @@ from dataclasses import dataclass, field
 
 # Removals of which each blob is remembered; who looked for a blob earlier looks again.
 _MOST_REMOVED = 10_000
-# A sweep that is silent for so long has died while it removed a blob.
-LEASE_S = 60
+# A sweep that is silent for so long has died while it removed a blob, and its request has reached
+# the store or never does: a kernel sends what a closed connection has left for two minutes.
+LEASE_S = 180
 _NOTICE_KEPT_MS = 3_600_000
 
 _SHARED = f"""

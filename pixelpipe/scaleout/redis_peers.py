@@ -8,7 +8,9 @@ import structlog
 
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.peers import Kind, Notice
-from pixelpipe.scaleout.redis_signals import RedisSignals
+from pixelpipe.scaleout.redis_signals import Moment, RedisSignals
+
+_REST_S = 0.02
 
 _log = structlog.get_logger(__name__)
 
@@ -21,8 +23,8 @@ class RedisPeers:
 
     Args:
         signals: What is heard, and told.
-        newest: The newest notice: those behind it are heard.
-        last_event_id: The newest event's id: likewise.
+        since: What is told from then on is heard.
+        followed: Whether anybody asks here for what other nodes do.
     """
 
     alone = False
@@ -31,10 +33,10 @@ class RedisPeers:
     # A job is claimed by whoever takes it from the queue: nobody's are taken over.
     owners: frozenset[str] = frozenset()
 
-    def __init__(self, signals: RedisSignals, newest: str, last_event_id: int) -> None:
+    def __init__(self, signals: RedisSignals, since: Moment, *, followed: bool = True) -> None:
+        self.followed = followed
         self._signals = signals
-        self._newest = newest
-        self._last_event_id = last_event_id
+        self._since = since
         self._listeners: list[Callable[[Notice], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -44,14 +46,16 @@ class RedisPeers:
             case Kind.CANCEL:
                 self._begin(self._request_cancel(notice.about))
             case Kind.HIT:
-                self._begin(self._tell(notice))
+                self._begin(self._hit(notice.about))
 
     def listen(self, hear: Callable[[Notice], None]) -> None:
         """Call `hear` with what they tell; see the port."""
         self._listeners.append(hear)
         if len(self._listeners) == 1:
             self._begin(self._hear_notices())
-            self._begin(self._hear_events())
+            if self.followed:
+                self._begin(self._hear_events())
+                self._begin(self._hear_hits())
 
     async def close(self) -> None:
         """Hear and tell nothing more."""
@@ -65,13 +69,20 @@ class RedisPeers:
         task.add_done_callback(self._tasks.discard)
 
     async def _hear_notices(self) -> None:
-        async for notice in self._signals.notices(self._newest):
+        async for notice in self._signals.notices(self._since.notice):
             self._take(notice)
 
     async def _hear_events(self) -> None:
-        # Whoever follows them reads them from the journal, in their order.
-        async for _ in self._signals.events(self._last_event_id):
-            self._take(Notice(Kind.RECORDED))
+        async for events in self._signals.events(self._since.event):
+            self._take(Notice(Kind.RECORDED, events=events))
+            # Else each write of each node would be heard by itself; nobody sees the difference.
+            await asyncio.sleep(_REST_S)
+
+    async def _hear_hits(self) -> None:
+        async for hits in self._signals.hits(self._since.hit):
+            for about in hits:
+                self._take(Notice(Kind.HIT, about))
+            await asyncio.sleep(_REST_S)
 
     def _take(self, notice: Notice) -> None:
         for hear in self._listeners:
@@ -83,8 +94,8 @@ class RedisPeers:
         except StorageFailedError as error:
             _log.warning("a job could not be cancelled", job=job_id, error=str(error))
 
-    async def _tell(self, notice: Notice) -> None:
+    async def _hit(self, about: str) -> None:
         try:
-            await self._signals.tell(notice)
+            await self._signals.hit(about)
         except StorageFailedError as error:
             _log.debug("a notice could not be told", error=str(error))

@@ -6,6 +6,7 @@ Both are streams in Redis, read from where one was: a connection that fails lose
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -15,7 +16,6 @@ from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.model import Event
 from pixelpipe.jobs.peers import Kind, Notice
 from pixelpipe.scaleout.redis_layout import Script
-from pixelpipe.scaleout.redis_read_scripts import COUNTERS
 from pixelpipe.scaleout.redis_server import RedisServer, meaning_of
 from pixelpipe.scaleout.redis_texts import event_of
 
@@ -49,15 +49,36 @@ return wanted
 )
 """Which jobs are to be stopped. Arguments: how many, and their ids. Gives 1 for each that is."""
 
-TELL = Script("notify(text(), text()) return 1")
-"""Tell everybody. Arguments: what kind of notice it is, and what it is about."""
+HIT = Script("return call('XADD', p .. 'hits', 'MAXLEN', '~', 10000, '*', 'about', text())")
+"""Tell those who answer of a request that was counted. Argument: whose, and by what rate."""
 
-NEWEST_NOTICE = Script(
-    "return (call('XREVRANGE', p .. 'notices', '+', '-', 'COUNT', 1)[1] or {'0-0'})[1]", "no-writes"
+NOW = Script(
+    """
+local function newest(name)
+  return (call('XREVRANGE', p .. name, '+', '-', 'COUNT', 1)[1] or {'0-0'})[1]
+end
+return {newest('notices'), newest('hits'), call('GET', p .. 'last-event') or '0'}
+""",
+    "no-writes",
 )
-"""The newest notice's id."""
+"""The ids of the newest notice, the newest hit and the newest event."""
 
 _Entry = tuple[bytes, dict[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What was the newest.
+
+    Attributes:
+        notice: The notice's id; of those that follow it RedisSignals.notices tells.
+        hit: Likewise.
+        event: Likewise.
+    """
+
+    notice: str
+    hit: str
+    event: int
 
 
 class RedisSignals:
@@ -90,31 +111,22 @@ class RedisSignals:
         (wanted,) = await self._server.run(CANCELS, 1, job_id)
         return bool(wanted)
 
-    async def tell(self, notice: Notice) -> None:
-        """Tell all nodes, this one among them.
+    async def hit(self, about: str) -> None:
+        """Tell all who answer, this one among them, of a request that was counted.
 
         Raises:
             StorageFailedError: They may not hear of it.
         """
-        await self._server.run(TELL, notice.kind.value, notice.about)
+        await self._server.run(HIT, about)
 
-    async def last_event_id(self) -> int:
-        """Where `events` begins for who wants those to come.
-
-        Raises:
-            StorageFailedError: It could not be found out.
-        """
-        last_id, _ = await self._server.run(COUNTERS)
-        return int(last_id)
-
-    async def newest_notice(self) -> str:
-        """Where `notices` begins for who wants those to come.
+    async def now(self) -> Moment:
+        """Where those begin who want what is to come.
 
         Raises:
             StorageFailedError: It could not be found out.
         """
-        newest: bytes = await self._server.run(NEWEST_NOTICE)
-        return newest.decode()
+        notice, hit, event = await self._server.run(NOW)
+        return Moment(notice.decode(), hit.decode(), int(event))
 
     async def events(self, after: int) -> AsyncGenerator[Sequence[Event], None]:
         """Events with ids above `after`, whoever records them, in order, as they come.
@@ -137,6 +149,14 @@ class RedisSignals:
             for notice in told:
                 if notice.kind is not Kind.CANCEL or notice.about in still:
                     yield notice
+
+    async def hits(self, after: str) -> AsyncGenerator[Sequence[str], None]:
+        """What is told of requests behind the hit `after`, as it comes; likewise.
+
+        Only the newest few thousand are kept.
+        """
+        async for entries in self._follow("hits", after):
+            yield [fields[b"about"].decode() for _, fields in entries]
 
     async def _still_wanted(self, job_ids: Sequence[str]) -> frozenset[str]:
         wanted: Sequence[int] = await _patiently(

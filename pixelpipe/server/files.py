@@ -14,7 +14,7 @@ from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.preferences import MAX_WAIT_S, accept_of, prefers
 from pixelpipe.server.problems import problem_response
 from pixelpipe.server.single import flat_spec, pointing
-from pixelpipe.server.submissions import WISHES, caller_of, job_submission, sender_of
+from pixelpipe.server.submissions import WISHES, job_submission, sender_of, waited_for
 from pixelpipe.server.upload import received
 from pixelpipe.server.variants import variant_headers
 
@@ -60,12 +60,7 @@ async def submit(request: web.Request) -> web.StreamResponse:
 
     Work that outlasts the longest wait goes on; the answer is then 202 with the job.
     """
-    job = await _accept(request)
-    runtime = request.app[RUNTIME]
-    cancel_left = runtime.settings.cancel_on_disconnect
-    job = await runtime.service.wait(
-        job.id, caller_of(request).reach, MAX_WAIT_S, cancel_left=cancel_left
-    )
+    job = await waited_for(request, await _accept(request), MAX_WAIT_S)
     (made,) = job.variants
     if not job.ended:
         return _accepted(job)

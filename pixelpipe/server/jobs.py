@@ -1,10 +1,7 @@
 """Jobs: `POST`, `GET /api/jobs` and `GET`, `DELETE /api/jobs/{id}`, `POST /api/jobs/{id}/retry`."""
 
-from contextlib import suppress
-
 from aiohttp import web
 
-from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.model import Job
 from pixelpipe.jobs.reach import Reach
 from pixelpipe.jobs.views import job_document, job_url
@@ -14,7 +11,13 @@ from pixelpipe.server.listing import find_page, job_list, parse_listing
 from pixelpipe.server.marks import MARK
 from pixelpipe.server.preferences import preferred_wait_s
 from pixelpipe.server.quota import wants_place
-from pixelpipe.server.submissions import WISHES, caller_of, job_submission, sender_of
+from pixelpipe.server.submissions import (
+    WISHES,
+    caller_of,
+    job_submission,
+    sender_of,
+    waited_for,
+)
 from pixelpipe.server.upload import received
 from pixelpipe.server.wanted import WANTED
 
@@ -30,18 +33,13 @@ async def submit(request: web.Request) -> web.Response:
 
 
 async def _accepted(request: web.Request, job: Job) -> web.Response:
-    runtime = request.app[RUNTIME]
     wait_s = preferred_wait_s(request.headers.getall("Prefer", ()))
     headers = {"Location": job_url(job.id)}
     if wait_s is None:
-        runtime.service.detach(job.id)
+        request.app[RUNTIME].service.detach(job.id)
         return answer(job_document(job), status=202, headers=headers)
     headers["Preference-Applied"] = f"wait={wait_s}"
-    cancel_left = runtime.settings.cancel_on_disconnect
-    reach = caller_of(request).reach
-    with suppress(StorageFailedError):
-        # It is accepted, whatever can be found out of it now.
-        job = await runtime.service.wait(job.id, reach, wait_s, cancel_left=cancel_left)
+    job = await waited_for(request, job, wait_s)
     return answer(job_document(job), status=200 if job.ended else 202, headers=headers)
 
 

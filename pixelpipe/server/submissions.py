@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from aiohttp import web
 
+from pixelpipe.errors import StorageFailedError
+from pixelpipe.jobs.model import Job
 from pixelpipe.jobs.records import Key
 from pixelpipe.jobs.submission import PRIORITIES, Caller, Sender, Submission, Wishes
 from pixelpipe.recipes.mistakes import Mistake, invalid_spec
@@ -15,7 +18,7 @@ from pixelpipe.server.context import RUNTIME
 from pixelpipe.server.guards.below import own_path
 from pixelpipe.server.guards.clients import client_address
 from pixelpipe.server.guards.identity import identity_of
-from pixelpipe.server.idempotency import idempotency_key, request_fingerprint
+from pixelpipe.server.idempotency import FIELD, idempotency_key, request_fingerprint
 from pixelpipe.server.preferences import accept_of, accepted_formats
 from pixelpipe.server.upload import Received
 from pixelpipe.webhooks.targets import check_url
@@ -45,6 +48,21 @@ def sender_of(request: web.Request) -> Sender:
     caller = caller_of(request)
     key = idempotency_key(request.headers)
     return Sender(tenant=caller.tenant, client=caller.client, key=key)
+
+
+async def waited_for(request: web.Request, job: Job, wait_s: float) -> Job:
+    """The job that was accepted, at its end or as it stands when the time is up.
+
+    If its client goes away it may be cancelled; not where others may have come to another server
+    with the same `Idempotency-Key`.
+    """
+    runtime = request.app[RUNTIME]
+    known_here = runtime.fleet.peers.alone or FIELD not in request.headers
+    cancel_left = runtime.settings.cancel_on_disconnect and known_here
+    with suppress(StorageFailedError):
+        # It is accepted, whatever can be found out of it now.
+        return await runtime.service.wait(job, wait_s, cancel_left=cancel_left)
+    return job
 
 
 def job_submission(request: web.Request, body: Received, specs: Sequence[Spec]) -> Submission:

@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
-from pixelpipe.jobs.dispatch import Queue
+from pixelpipe.errors import PixelPipeError
+from pixelpipe.jobs.fleet import ALONE, Fleet
 from pixelpipe.jobs.model import Blob, Event, Job
-from pixelpipe.jobs.peers import Peers
 from pixelpipe.jobs.ports import Journal
 from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.records import Key
 from pixelpipe.jobs.retention import Retention, RetentionLimits
-from pixelpipe.jobs.service import ALONE, JobService
+from pixelpipe.jobs.service import JobService
 from pixelpipe.jobs.submission import Caller, SourceLimits, Submission, Wishes
 from pixelpipe.recipes.spec import Spec
 from pixelpipe.storage.journal import SqliteJournal
@@ -58,26 +58,23 @@ class House:
         folder: Where everything lies.
         kind: Which journal: "memory" or "sqlite".
         deep: Whether the gates are at SQLite's transactions, not at the journal's methods.
-        peers: Other processes that work there as well.
+        fleet: Other processes that work there as well.
         owner: Whose jobs this one's are.
-        queue: Where the jobs go that are accepted.
     """
 
-    def __init__(  # noqa: PLR0913 - each is for some tests
+    def __init__(
         self,
         folder: Path,
         kind: str,
         *,
         deep: bool = False,
-        peers: Peers = ALONE,
+        fleet: Fleet = ALONE,
         owner: str | None = None,
-        queue: Queue | None = None,
     ) -> None:
         self._folder = folder
         self._deep = deep
-        self._peers = peers
+        self._fleet = fleet
         self._owner = owner
-        self._queue = queue
         self._thread = ThreadPoolExecutor(1)
         self.messages = 0
         self.linger_s = 0.0  # From the next opening on.
@@ -145,6 +142,11 @@ class House:
                         return work
                 await asyncio.sleep(0.001)
 
+    async def run(self, job_id: str, doom: PixelPipeError | None = None) -> Job:
+        """The end of a job that was taken from the queue."""
+        await self.service.take(job_id, doom)
+        return await self.service.end_of(job_id)
+
     async def decoded(self, job: Job) -> FakeWork:
         """The job's order once its source is decoded."""
         work = await self.work(job)
@@ -169,7 +171,7 @@ class House:
 
     async def ended(self, job: Job) -> Job:
         """The job at its end."""
-        ended = await self.service.wait(job.id, EVERYBODYS, PATIENCE_S)
+        ended = await self.service.wait(job, PATIENCE_S)
         assert ended.ended
         return await self.service.get(job.id, EVERYBODYS)
 
@@ -214,8 +216,7 @@ class House:
             poison_s=_DAY_S,
             on_message=self._on_message,
             linger_s=self.linger_s,
-            peers=self._peers,
-            queue=self._queue,
+            fleet=self._fleet,
         )
 
     def _journal(self, gates: Gates) -> Journal:

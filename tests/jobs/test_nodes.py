@@ -9,13 +9,13 @@ import pytest_asyncio
 
 from pixelpipe.errors import QueueFullError, WorkerCrashedError
 from pixelpipe.jobs import dispatch
-from pixelpipe.jobs.model import Job, JobState, TaskState
+from pixelpipe.jobs.model import Event, Job, JobState, TaskState
 from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.submission import Submission
 from tests.http_jobs import until
 from tests.jobs.gates import PATIENCE_S
 from tests.jobs.house import House, key_of, photo, specs
-from tests.jobs.town import Line, Town, open_town
+from tests.jobs.town import Line, Town, heard, open_town
 
 
 @pytest.fixture
@@ -25,19 +25,19 @@ def line() -> Line:
 
 @pytest_asyncio.fixture
 async def town(tmp_path: Path, line: Line) -> AsyncIterator[Town]:
-    async with open_town(tmp_path, "front", "one", "two", line=line) as opened:
+    async with open_town(tmp_path, "front", "node 1", "node 2", line=line) as opened:
         yield opened
 
 
 def working(house: House, job_id: str) -> asyncio.Task[Job]:
     """The house at work on a job that it has taken."""
-    return asyncio.create_task(house.service.work(job_id))
+    return asyncio.create_task(house.run(job_id))
 
 
 async def test_what_one_accepts_another_makes(town: Town, line: Line) -> None:
     front, one, _ = town.houses
     job = await front.submit(32, 48)
-    waiting = asyncio.create_task(front.service.wait(job.id, EVERYBODYS, PATIENCE_S))
+    waiting = asyncio.create_task(front.service.wait(job, PATIENCE_S))
     assert line.ids == [job.id]
     assert not front.engine.works
     assert not front.engine.leases
@@ -50,6 +50,23 @@ async def test_what_one_accepts_another_makes(town: Town, line: Line) -> None:
     told = await front.told(job)
     assert told[:2] == ["job.accepted", "job.started"]
     assert told[-1] == "job.completed"
+
+
+async def test_a_node_hears_nothing_of_others_and_all_of_its_own_jobs(
+    town: Town, line: Line
+) -> None:
+    front, one, two = town.houses
+    mine, other = await front.submit(32, 48), await front.submit(40)
+    for house in (one, two):
+        await house.service.take(line.take())
+    following = asyncio.create_task(heard(one, mine))
+    work = await one.decoded(mine)
+    await two.finish(await two.stored(other.id))
+    for index in work.idle:
+        work.start(index)
+        work.make(index)
+    assert await following == await front.events(mine)
+    assert {event.job_id for event in _seen(one)} == {mine.id}
 
 
 async def test_what_a_node_leaves_another_finishes_and_makes_nothing_twice(
@@ -79,8 +96,13 @@ async def test_what_a_node_leaves_another_finishes_and_makes_nothing_twice(
 
 def _told(town: Town, job: Job) -> list[str]:
     """What the front has seen of the job."""
-    tail = town.houses[0].service._feed._tail
-    return [event.type.value for event in tail if event.job_id == job.id]
+    seen = _seen(town.houses[0])
+    return [event.type.value for event in seen if event.job_id == job.id]
+
+
+def _seen(house: House) -> list[Event]:
+    """What was recorded lately, as far as the house knows."""
+    return house.service._feed._tail
 
 
 async def test_a_job_that_waits_is_cancelled_where_that_is_asked_for(
@@ -106,19 +128,39 @@ async def test_a_job_that_a_node_works_on_is_cancelled_there(town: Town, line: L
     assert (await work).state is JobState.CANCELLED
 
 
+async def test_a_job_is_cancelled_when_who_waits_at_a_front_goes(town: Town, line: Line) -> None:
+    front, one, _ = town.houses
+    job = await front.submit(32)
+    work = working(one, line.take())
+    await one.work(job)
+    waiting = asyncio.create_task(front.service.wait(job, PATIENCE_S, cancel_left=True))
+    await until(lambda: bool(front.service._others.waiting))
+    waiting.cancel()
+    assert (await work).state is JobState.CANCELLED
+
+
+async def test_who_waits_at_a_front_that_stops_gets_the_job_as_it_stands(town: Town) -> None:
+    front, *_ = town.houses
+    job = await front.submit(32)
+    waiting = asyncio.create_task(front.service.wait(job, PATIENCE_S))
+    await until(lambda: bool(front.service._others.waiting))
+    await front.service.drain(0)
+    assert (await waiting).state is JobState.QUEUED
+
+
 async def test_what_was_cancelled_or_has_ended_is_not_run(town: Town, line: Line) -> None:
     front, one, _ = town.houses
     job = await front.submit(32)
     job_id = line.ids[0]
     await front.service.delete(job.id, EVERYBODYS)
-    assert (await one.service.work(job_id)).state is JobState.CANCELLED
+    assert (await one.run(job_id)).state is JobState.CANCELLED
     assert not one.engine.works
 
 
 async def test_a_job_that_kills_node_after_node_fails(town: Town, line: Line) -> None:
     front, one, _ = town.houses
     job = await front.submit(32, 48)
-    ended = await one.service.work(line.take(), WorkerCrashedError("Node after node died of it."))
+    ended = await one.run(line.take(), WorkerCrashedError("Node after node died of it."))
     assert ended.state is JobState.FAILED
     assert {variant.state for variant in ended.variants} == {TaskState.FAILED}
     seen = await front.service.get(job.id, EVERYBODYS)
@@ -128,7 +170,7 @@ async def test_a_job_that_kills_node_after_node_fails(town: Town, line: Line) ->
 async def test_failed_variants_go_through_the_queue_again(town: Town, line: Line) -> None:
     front, one, two = town.houses
     job = await front.submit(32)
-    await one.service.work(line.take(), WorkerCrashedError("x"))
+    await one.run(line.take(), WorkerCrashedError("x"))
     line.taken.clear()
     retried = await front.service.retry(job.id, EVERYBODYS)
     assert retried.state is JobState.QUEUED

@@ -29,7 +29,7 @@ async def test_a_job_can_be_seen_waited_for_and_followed_in_another_process(town
     job = await one.submit(32, 48)
     assert (await two.service.get(job.id, EVERYBODYS)).state is JobState.QUEUED
     following = asyncio.create_task(heard(two, job))
-    waiting = asyncio.create_task(two.service.wait(job.id, EVERYBODYS, PATIENCE_S))
+    waiting = asyncio.create_task(two.service.wait(job, PATIENCE_S))
 
     await one.finish(job)
 
@@ -144,7 +144,7 @@ async def test_who_begins_again_takes_up_its_own_jobs_and_leaves_those_of_the_li
     of_one, of_two = await one.submit(32), await two.submit(48, number=1)
     await one.work(of_one)
     await two.work(of_two)
-    waiting = asyncio.create_task(one.service.wait(of_two.id, EVERYBODYS, PATIENCE_S))
+    waiting = asyncio.create_task(one.service.wait(of_two, PATIENCE_S))
 
     journal = await asyncio.to_thread(two.another_journal)
     again = [job.id for job in await journal.take_over({"1"})]
@@ -158,7 +158,7 @@ async def test_a_job_that_waits_is_claimed_by_whoever_is_idle(town: Town) -> Non
     one, two = town.houses
     job = await one.submit(32)
     await one.work(job)
-    waiting = asyncio.create_task(one.service.wait(job.id, EVERYBODYS, PATIENCE_S))
+    waiting = asyncio.create_task(one.service.wait(job, PATIENCE_S))
     following = asyncio.create_task(heard(one, job))
     two.engine.spare = 1
 

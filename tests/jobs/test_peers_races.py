@@ -158,7 +158,7 @@ async def test_what_a_node_that_lost_its_job_makes_until_it_is_claimed_is_not_ma
     async with open_town(tmp_path, "1", "2", line=line) as town:
         one, two = town.houses
         job = await one.submit(32, 48)
-        working = [asyncio.create_task(one.service.work(line.take()))]
+        working = [asyncio.create_task(one.run(line.take()))]
         work = await one.decoded(job)
         work.start(0)
         work.start(1)
@@ -166,7 +166,7 @@ async def test_what_a_node_that_lost_its_job_makes_until_it_is_claimed_is_not_ma
             while (await one.told(job)).count("variant.started") < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         two.gates.closed = {"claim in"}
-        working.append(asyncio.create_task(two.service.work(job.id)))
+        working.append(asyncio.create_task(two.run(job.id)))
         claim = await two.gates.arrival("claim in")
         work.make(0)
         async with asyncio.timeout(PATIENCE_S):

@@ -80,14 +80,14 @@ async def test_a_job_over_which_servers_die_again_and_again_is_given_up(house: H
     assert (await story_in(house, job)).variants["v0"]["error"]["status"] == 500
 
 
-async def test_a_job_over_which_servers_die_at_once_is_given_up_one_death_later(
+async def test_a_job_over_which_servers_die_at_once_is_given_up_two_deaths_later(
     house: House,
 ) -> None:
-    """Nothing that lingers is recorded before they die; but whom it has cost one are wary."""
+    """Nothing that lingers is recorded before they die; but after two they are wary."""
     house.linger_s = 60.0
     await restarted(house)
     job = await house.submit(32)
-    for _ in range(1 + MAX_ATTEMPTS):
+    for _ in range(2 + MAX_ATTEMPTS):
         work = await house.decoded(job)
         work.start(0)
         await house.gates.settled()

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
 from pixelpipe.errors import StorageFailedError
+from pixelpipe.jobs.fleet import Fleet
 from pixelpipe.jobs.model import Event, Job
 from pixelpipe.jobs.peers import Notice
 from pixelpipe.jobs.reach import EVERYBODYS
@@ -28,6 +29,7 @@ class Neighbours:
         self.owners = names - {name}
         self.others: list[Neighbours] = []
         self.deaf = False
+        self.followed = True
         self.told: list[Notice] = []
         self._listeners: list[Callable[[Notice], None]] = []
 
@@ -105,10 +107,13 @@ class Town:
 
     def __init__(self, folder: Path, names: frozenset[str], line: Line | None) -> None:
         self.peers = [Neighbours(name, names) for name in sorted(names)]
+        for peer, name in zip(self.peers, sorted(names), strict=True):
+            # What only works is asked for nothing.
+            peer.followed = not name.startswith("node")
         for peer in self.peers:
             peer.others = [other for other in self.peers if other is not peer]
         self.houses = [
-            House(folder, "sqlite", peers=peer, owner=name, queue=line)
+            House(folder, "sqlite", fleet=Fleet(peers=peer, queue=line), owner=name)
             for peer, name in zip(self.peers, sorted(names), strict=True)
         ]
 

@@ -116,8 +116,11 @@ class JobMachine(JobBench):
         def waited(job: Job) -> None:
             assert job.id == job_id
 
-        waiting = self.house.service.wait(job_id, EVERYBODYS, 1000.0, cancel_left=leaves)
-        self._call(waiting, (JobNotFoundError,), waited)
+        async def wait() -> Job:
+            job = await self.house.service.get(job_id, EVERYBODYS)
+            return await self.house.service.wait(job, 1000.0, cancel_left=leaves)
+
+        self._call(wait(), (JobNotFoundError,), waited)
 
     @precondition(lambda self: self.calls)
     @rule(data=st.data())

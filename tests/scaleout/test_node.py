@@ -15,7 +15,7 @@ from pixelpipe.jobs.submission import Submission
 from pixelpipe.node import Node
 from pixelpipe.runtime import Runtime, open_runtime
 from pixelpipe.scaleout.queue_format import IMAGE
-from pixelpipe.scaleout.queue_job import QueuedJob
+from pixelpipe.scaleout.queue_job import GivenUp, QueuedJob
 from pixelpipe.server.sources import AT_ONCE_PER_CLIENT, fetching
 from tests.photographs import photo_jpeg
 from tests.serving import small_settings
@@ -98,3 +98,10 @@ async def test_a_webhook_that_is_not_called_is_refused(node: Node, url: str, web
     with pytest.raises(InvalidSpecError) as refused:
         await node.process(Queued(url, webhook=webhook))
     assert refused.value.extensions["errors"][0]["pointer"] == "/webhook"
+
+
+async def test_what_was_made_is_told_also_of_a_job_that_is_given_up(node: Node, url: str) -> None:
+    queued = Queued(url)
+    assert await node.give_up(queued, GivenUp.STALLED) is None  # It was never begun.
+    await node.process(queued)
+    assert _state(await node.give_up(queued, GivenUp.STALLED)) == "completed"

@@ -12,12 +12,11 @@ from PIL import Image
 from pixelpipe.config import Settings
 from pixelpipe.errors import DamagedImageError, SourceUnavailableError
 from pixelpipe.formats.registry import Format
-from pixelpipe.jobs.model import Blob, EventType, Job, JobState, Variant, new_job_id
+from pixelpipe.jobs.model import Blob, EventType, JobState, new_job_id
 from pixelpipe.jobs.views import event_data, job_document
 from pixelpipe.recipes.facts import Facts
 from pixelpipe.recipes.presets import load_presets
 from pixelpipe.scaleout.queue_format import (
-    JobProgress,
     JobResult,
     VariantProgress,
     progress_of,
@@ -49,12 +48,13 @@ class SmallEngine:
         if source not in self._sources:
             raise SourceUnavailableError("It is not there.")
         job = make_job(await queued.journal_id(), *(spec.name for spec in wanted.specs))
-        await self._tell(queued, EventType.JOB_STARTED, job, None, 1)
-        for seq, (spec, variant) in enumerate(zip(wanted.specs, job.variants, strict=True), 2):
+        for seq, (spec, variant) in enumerate(zip(wanted.specs, job.variants, strict=True), 1):
             assert spec.resize
             size = (spec.resize.width or 1, spec.resize.height or 1)
             finish(variant, self._made(self._sources[source], size))
-            await self._tell(queued, EventType.VARIANT_COMPLETED, job, variant, seq)
+            data = json.loads(event_data(job, variant)) | {"seq": seq}
+            shown = progress_of(EventType.VARIANT_COMPLETED, json.dumps(data).encode())
+            await queued.progress(shown)
         job.state = JobState.COMPLETED
         return result_of(job_document(job))
 
@@ -67,12 +67,6 @@ class SmallEngine:
         content = out.getvalue()
         facts = Facts(*size, Format.JPEG, 80, False, 1, "#102030", ("#102030",), "L00", "AAA")
         return Blob(hashlib.sha256(content).hexdigest(), len(content), facts)
-
-    async def _tell(
-        self, queued: QueuedJob, event: EventType, job: Job, variant: Variant | None, seq: int
-    ) -> None:
-        data = json.loads(event_data(job, variant)) | {"seq": seq}
-        await queued.progress(progress_of(event, json.dumps(data).encode()))
 
 
 ENGINE = SmallEngine({URL: PHOTO, PHOTO_SHA256: PHOTO, "f" * 64: PHOTO[:500]})
@@ -107,10 +101,8 @@ async def test_a_program_of_node_adds_jobs_and_follows_them_to_their_end(
     assert len(result.id) == len(new_job_id())
     names = [spec.name for spec in _PRESETS.specs("instagram")]
     assert [variant.name for variant in result.variants] == names
-    first, *rest = made["progress"]
-    assert JobProgress.model_validate(first).event is EventType.JOB_STARTED
-    variants = [VariantProgress.model_validate(each) for each in rest]
-    assert [each.seq for each in variants] == list(range(2, len(names) + 2))
+    variants = [VariantProgress.model_validate(each) for each in made["progress"]]
+    assert [each.seq for each in variants] == list(range(1, len(names) + 1))
     assert [(each.name, each.sha256) for each in variants] == [
         (variant.name, variant.sha256) for variant in result.variants
     ]
@@ -135,6 +127,7 @@ async def test_a_job_of_pixelpipe_is_seen_in_node(house: House, version: str) ->
     assert VariantProgress.model_validate(done["progress"]).name == "instagram-profile"
     assert (done["opts"]["attempts"], done["opts"]["priority"]) == (3, 6)
     assert (done["attemptsMade"], done["finishedOn"] >= done["processedOn"]) == (1, True)
+    assert done["processedBy"] == "pixelpipe"
     assert mistaken["state"] == "failed"
     assert mistaken["failedReason"].startswith("invalid-spec: /version must be")
     assert (waiting["name"], waiting["state"]) == ("accepted", "prioritized")

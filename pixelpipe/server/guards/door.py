@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 import structlog
 from aiohttp import web
@@ -44,16 +45,23 @@ class Door:
 
     def __init__(self, keeper: Doorkeeper, peers: Peers) -> None:
         self.keeper = keeper
-        self.limiter = RateLimiter(tell=lambda hit: peers.tell(Notice(Kind.HIT, hit)))
+        self.limiter = RateLimiter(tell=self._tell)
+        self._peers = peers
+        self._own = token_hex(8)
         self._hits: set[asyncio.Task[None]] = set()
         peers.listen(self._hear)
         # Of the known it was seen that they are good for as long as the keys stay as they are.
         self._known: set[Guest] = set()
         self._others: set[Guest] = set()
 
+    def _tell(self, hit: str) -> None:
+        self._peers.tell(Notice(Kind.HIT, f"{self._own} {hit}"))
+
     def _hear(self, notice: Notice) -> None:
-        if notice.kind is Kind.HIT:
-            counting = asyncio.create_task(self.limiter.hear(notice.about))
+        door, _, hit = notice.about.partition(" ")
+        # What goes by way of another machine comes back from there, and is counted already.
+        if notice.kind is Kind.HIT and door != self._own:
+            counting = asyncio.create_task(self.limiter.hear(hit))
             self._hits.add(counting)
             counting.add_done_callback(self._hits.discard)
 
@@ -115,7 +123,7 @@ async def open_door(app: web.Application) -> AsyncIterator[None]:
         _log.warning("anybody who reaches this server may do anything: no key is needed")
     secrets = await asyncio.to_thread(URL_SECRETS.load, settings.url_secrets, settings.data_dir)
     app[DOOR] = door = Door(
-        Doorkeeper(keys, Signer(secrets), required=required), app[RUNTIME].peers
+        Doorkeeper(keys, Signer(secrets), required=required), app[RUNTIME].fleet.peers
     )
     watching = asyncio.create_task(door.watch()) if required else None
     try:

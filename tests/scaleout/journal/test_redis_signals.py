@@ -128,7 +128,7 @@ async def test_a_wish_to_stop_a_job_is_heard_and_kept_until_it_ends(
     one: Stock, signals: RedisSignals
 ) -> None:
     job = await one.enter(make_job("a"))
-    async with _heard(signals.notices(await signals.newest_notice())) as heard:
+    async with _heard(signals.notices((await signals.now()).notice)) as heard:
         assert await signals.request_cancel("a")
         assert await heard(1) == [Notice(Kind.CANCEL, "a")]
     assert await signals.cancel_requested("a")
@@ -144,7 +144,7 @@ async def test_nothing_is_there_to_stop_in_a_job_that_has_ended(
     assert not await signals.request_cancel("a")
     assert not await signals.request_cancel("nobody's")
     assert not await signals.cancel_requested("a")
-    assert await signals.newest_notice() == "0-0"
+    assert (await signals.now()).notice == "0-0"
 
 
 async def test_a_wish_to_stop_a_job_that_ended_since_is_not_told(
@@ -153,7 +153,7 @@ async def test_a_wish_to_stop_a_job_that_ended_since_is_not_told(
     """It was taken up again: what was wanted before is not wanted of that."""
     job = await one.enter(make_job("a", "one", "two"))
     await one.enter(make_job("b"))
-    before = await signals.newest_notice()
+    before = (await signals.now()).notice
     await signals.request_cancel("a")
     await one.complete(job, {0: Blob("small", 1)})
     await one.record(requeue(job))
@@ -165,7 +165,7 @@ async def test_a_wish_to_stop_a_job_that_ended_since_is_not_told(
 async def test_refused_sources_and_messages_to_webhooks_are_told_of(
     one: Stock, signals: RedisSignals
 ) -> None:
-    async with _heard(signals.notices(await signals.newest_notice())) as heard:
+    async with _heard(signals.notices((await signals.now()).notice)) as heard:
         await one.write(Poison("bad", at(0), at(100)))
         await one.finished(make_job("a", webhook="https://example.org"))
         assert await heard(2) == [Notice(Kind.POISON, "bad"), Notice(Kind.MESSAGE, "msg_a_2")]
@@ -176,9 +176,9 @@ async def test_who_listens_is_gone_at_once_even_while_redis_is_away(
 ) -> None:
     async with _signals(own_redis.url, "{own}") as signals:
         async with _heard(signals.events(0)):
-            await signals.newest_notice()
+            await signals.now()
         await asyncio.to_thread(own_redis.stop)
         async with _heard(signals.events(0)), _heard(signals.notices("0-0")):
             await asyncio.sleep(0)
         await asyncio.to_thread(own_redis.start)
-        assert await signals.newest_notice() == "0-0"
+        assert (await signals.now()).notice == "0-0"
