@@ -32,6 +32,10 @@ class Queue(Protocol):
     def limit(self) -> int:
         """How many may."""
 
+    @property
+    def leads(self) -> bool:
+        """Whether of all who put jobs in this one looks for those that did not get there."""
+
     async def put(self, job: Job, *, again: bool = False) -> None:
         """Put a job in; one that is there is left as it is.
 
@@ -188,7 +192,8 @@ class ToQueue:
     async def _look(self) -> None:
         while True:
             try:
-                await self._put_open_ones()
+                if self._queue.leads:
+                    await self._put_open_ones()
             except StorageFailedError as error:
                 _log.warning("open jobs could not be looked for", error=str(error))
             await asyncio.sleep(_LOOK_S)

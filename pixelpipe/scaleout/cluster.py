@@ -96,7 +96,7 @@ async def open_cluster(
         closing.push_async_callback(peers.close)
         queue = await open_job_queue(place)
         closing.push_async_callback(queue.close)
-        line = Line(queue, queue_limit)
+        line = Line(queue, queue_limit, lambda: lead.held)
         line.start()
         closing.push_async_callback(line.close)
         yield Cluster(

@@ -1,6 +1,7 @@
 """The queue as the job service sees it."""
 
 import asyncio
+from collections.abc import Callable
 
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.model import Job, JobState
@@ -19,10 +20,12 @@ class Line:
     Args:
         queue: Where jobs are put.
         limit: How many may wait.
+        leads: Whether this node does what one does for all.
     """
 
-    def __init__(self, queue: JobQueue, limit: int) -> None:
+    def __init__(self, queue: JobQueue, limit: int, leads: Callable[[], bool]) -> None:
         self.limit = limit
+        self._leads = leads
         self._queue = queue
         self._waiting = 0
         self._away = False
@@ -32,6 +35,11 @@ class Line:
     def waiting(self) -> int:
         """How many jobs waited a moment ago; see the port."""
         return self._waiting
+
+    @property
+    def leads(self) -> bool:
+        """Whether this node looks for jobs that did not get here; see the port."""
+        return self._leads()
 
     @property
     def away(self) -> bool:

@@ -102,15 +102,6 @@ class RedisSignals:
         """
         return bool(await self._server.run(REQUEST_CANCEL, job_id))
 
-    async def cancel_requested(self, job_id: str) -> bool:
-        """Whether the job is to be stopped; to be asked once it was claimed.
-
-        Raises:
-            StorageFailedError: It could not be found out.
-        """
-        (wanted,) = await self._server.run(CANCELS, 1, job_id)
-        return bool(wanted)
-
     async def hit(self, about: str) -> None:
         """Tell all who answer, this one among them, of a request that was counted.
 
@@ -139,8 +130,8 @@ class RedisSignals:
     async def notices(self, after: str) -> AsyncGenerator[Notice, None]:
         """What nodes, this one among them, tell behind the notice `after`, as it comes.
 
-        A CANCEL is only told while the job is still to be stopped. Notices are kept for an hour:
-        who was cut off for longer asks `cancel_requested` for what it runs. Never ends; likewise.
+        A CANCEL is only told while the job is still to be stopped. Notices are kept for an hour.
+        Never ends; likewise.
         """
         async for entries in self._follow("notices", after):
             told = [Notice(_kind(fields), fields[b"about"].decode()) for _, fields in entries]

@@ -4,6 +4,7 @@ Each gets a stated status, and the connection is closed: what follows is taken f
 """
 
 import asyncio
+import select
 import socket
 from collections.abc import Iterator
 
@@ -282,3 +283,36 @@ async def test_the_answer_to_a_broken_body_is_followed_by_no_reset(server: LiveS
             return told
 
     assert (await asyncio.to_thread(answered)).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_body_that_breaks_with_the_end_of_a_chunk_is_refused_at_once(
+    server: LiveServer,
+) -> None:
+    async with raw(server.port) as client, raw(server.port) as other:
+        await client.send(head(POST, CHUNKED, "Expect: 100-continue"))
+        assert (await client.answer()).status == 100
+        await client.send(b"1\r\nx")
+        await other.send(NEXT)
+        assert (await other.answer()).status  # By now the byte has been taken.
+        await client.send(b"\r\n0\r\nContent-Length: 5\r\n\r\n")
+        assert refusal(await client.answer()) == MALFORMED
+
+
+async def test_what_comes_after_the_answer_to_a_body_that_breaks_is_taken(
+    server: LiveServer,
+) -> None:
+    """The kernel would reset the connection otherwise, and the client lose the answer."""
+
+    def reset() -> int:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as client:
+            client.sendall(head(POST, CHUNKED, "Expect: 100-continue"))
+            assert client.recv(65536).startswith(b"HTTP/1.1 100 ")
+            client.sendall(b"3\r\nx\r\n0\r\n\r\n")
+            while client.recv(65536):
+                pass
+            client.sendall(b"G")
+            after = select.poll()
+            after.register(client, 0)
+            return sum(event for _, event in after.poll(200)) & select.POLLERR
+
+    assert await asyncio.to_thread(reset) == 0

@@ -58,7 +58,10 @@ class Line:
         taken: Those that a house has.
         away: Whether it cannot be reached.
         limit: How many may wait.
+        leads: Whether each house looks for jobs that did not get here.
     """
+
+    leads = True
 
     def __init__(self) -> None:
         self.ids: list[str] = []

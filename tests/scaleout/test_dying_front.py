@@ -37,6 +37,8 @@ async def test_a_job_whose_front_died_before_it_was_queued_is_done(
     finally:
         front.kill()
     assert (await own_house.queue.counts()).waiting == 0
+    # As if the time was over for which it led.
+    await own_house.redis.delete("{pixelpipe}:leader")
 
     monkeypatch.setattr(dispatch, "_LOOK_S", 0.1)
     shared = {"redis_url": own_redis.url, "storage_url": store}

@@ -41,7 +41,7 @@ class Held:
 
 @pytest_asyncio.fixture
 async def line(house: House) -> AsyncIterator[Line]:
-    opened = Line(house.queue, 100)
+    opened = Line(house.queue, 100, lambda: True)
     yield opened
     await opened.close()
 

@@ -67,6 +67,7 @@ def test_every_method_of_ours_that_aiohttp_calls_is_in_the_list_above() -> None:
         "connection_made",
         "data_received",
         "finish_response",
+        "force_close",
         "handle_error",
         "log_exception",
         "pause_writing",

@@ -201,6 +201,12 @@ class Connection(web.RequestHandler):
             reset = True
         return answered, reset
 
+    def force_close(self) -> None:
+        """As aiohttp does, which comes here when it goes on to read a body that is broken."""
+        if self._over:
+            self._leave()
+        super().force_close()
+
     def _leave(self) -> None:
         """The last answer is out, and more comes than is read: take it away for a moment."""
         transport = self.transport
@@ -273,7 +279,11 @@ class Connection(web.RequestHandler):
     def _end_body(self, why: str) -> None:
         """Whoever reads the body that is coming, or is about to, is told that no more will."""
         if not self._body.is_eof():
-            self._body.set_exception(web.RequestPayloadError(why))
+            error = web.RequestPayloadError(why)
+            self._body.set_exception(error)
+            # Who was woken just now, by the end of a chunk, finds nothing there and waits again,
+            # and aiohttp does not look then: he is told once he does.
+            self._loop.call_soon(self._body.set_exception, error)
 
     def _goes_on(self, size_bytes: int) -> None:
         """Bound what comes while a request is dealt with: its body, or what nobody asked for."""

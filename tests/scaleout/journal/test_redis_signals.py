@@ -12,7 +12,7 @@ from pixelpipe.jobs.peers import Kind, Notice
 from pixelpipe.jobs.records import Poison
 from pixelpipe.scaleout.redis_server import open_redis
 from pixelpipe.scaleout.redis_signals import RedisSignals
-from tests.journals import Stock, at, end, entry, make_job, opened_in_redis, requeue, step
+from tests.journals import Stock, at, entry, make_job, opened_in_redis, requeue, step
 from tests.redis_server import LiveRedis
 from tests.scaleout.journal.wire import Wire
 
@@ -124,17 +124,11 @@ async def test_no_event_is_lost_or_told_twice_when_connections_fail(
         assert [event.seq for event in await heard(5)] == [1, 2, 3, 4, 5]
 
 
-async def test_a_wish_to_stop_a_job_is_heard_and_kept_until_it_ends(
-    one: Stock, signals: RedisSignals
-) -> None:
-    job = await one.enter(make_job("a"))
+async def test_a_wish_to_stop_a_job_is_heard(one: Stock, signals: RedisSignals) -> None:
+    await one.enter(make_job("a"))
     async with _heard(signals.notices((await signals.now()).notice)) as heard:
         assert await signals.request_cancel("a")
         assert await heard(1) == [Notice(Kind.CANCEL, "a")]
-    assert await signals.cancel_requested("a")
-    assert not await signals.cancel_requested("b")
-    await one.record(end(job))
-    assert not await signals.cancel_requested("a")
 
 
 async def test_nothing_is_there_to_stop_in_a_job_that_has_ended(
@@ -143,7 +137,6 @@ async def test_nothing_is_there_to_stop_in_a_job_that_has_ended(
     await one.finished(make_job("a"))
     assert not await signals.request_cancel("a")
     assert not await signals.request_cancel("nobody's")
-    assert not await signals.cancel_requested("a")
     assert (await signals.now()).notice == "0-0"
 
 
