@@ -10,7 +10,7 @@ from pixelpipe.jobs.model import Event
 from pixelpipe.jobs.peers import Kind, Notice, Peers
 from pixelpipe.jobs.ports import Journal
 from pixelpipe.jobs.reach import Reach
-from pixelpipe.jobs.tail import Announced, Tail
+from pixelpipe.jobs.tail import Tail
 
 
 class Others:
@@ -28,14 +28,9 @@ class Others:
     def __init__(self, journal: Journal, feed: Feed, peers: Peers) -> None:
         self._feed = feed
         self._peers = peers
-        self._tail = Tail(journal, self, lambda: peers.tell(Notice(Kind.RECORDED)))
+        self._tail = Tail(journal, self._see)
         self.elsewhere = Elsewhere(journal, self._tail.catch_up)
         self.waiting: set[asyncio.Task[bool]] = set()
-
-    @property
-    def readers(self) -> Announced:
-        """Who is told of what is recorded here."""
-        return self._tail if self._peers.followed else self._feed
 
     async def start(self, *listeners: Callable[[Notice], None]) -> None:
         """Begin to listen.
@@ -55,7 +50,17 @@ class Others:
         await self._tail.close()
 
     def announce(self, events: Sequence[Event]) -> None:
-        """Tell those who follow of events that are in the journal by now, whoever recorded them."""
+        """Tell those who follow, here and elsewhere, of events that were recorded here."""
+        if not events:
+            return
+        if self._peers.followed:
+            self._tail.announce(events)
+        else:
+            self._feed.announce(events)
+        self._peers.tell(Notice(Kind.RECORDED))
+
+    def _see(self, events: Sequence[Event]) -> None:
+        """Tell those who follow here of events that are in the journal, whoever recorded them."""
         self._feed.announce(events)
         self.elsewhere.saw(events)
         for event in events:

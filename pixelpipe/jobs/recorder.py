@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -20,7 +21,6 @@ from pixelpipe.jobs.records import (
     snapshot,
 )
 from pixelpipe.jobs.records import snapshots as snapshots_of
-from pixelpipe.jobs.tail import Announced
 from pixelpipe.jobs.views import event_data
 
 _BATCH = 512
@@ -28,6 +28,13 @@ _BACKOFF_FIRST_S = 0.05
 _BACKOFF_MOST_S = 1.0
 
 _log = structlog.get_logger(__name__)
+
+
+class Announced(Protocol):
+    """Who is told of what is in the journal."""
+
+    def announce(self, events: Sequence[Event]) -> None:
+        """Events that are in the journal by now, in its order."""
 
 
 @dataclass(frozen=True, slots=True)

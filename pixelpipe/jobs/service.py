@@ -69,9 +69,7 @@ class JobService:
         self._peers = peers = fleet.peers
         self._feed = Feed(storage.journal, self._is_live)
         self._others = Others(storage.journal, self._feed, peers)
-        self._recorder = Recorder(
-            storage.journal, self._others.readers, self._lose, linger_s=linger_s
-        )
+        self._recorder = Recorder(storage.journal, self._others, self._lose, linger_s=linger_s)
         self._stores = Stores(
             journal=storage.journal,
             blobs=storage.blobs,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import structlog
 
@@ -14,15 +13,9 @@ _BATCH = 500
 _BATCH_BYTES = 1024 * 1024
 # A notice may be lost.
 _LOOK_S = 1.0
+_REST_S = 0.02
 
 _log = structlog.get_logger(__name__)
-
-
-class Announced(Protocol):
-    """Who is told of what is in the journal."""
-
-    def announce(self, events: Sequence[Event]) -> None:
-        """Events that are in the journal by now, in its order."""
 
 
 class Tail:
@@ -30,14 +23,12 @@ class Tail:
 
     Args:
         journal: What is read.
-        readers: Told of each event, once, in order.
-        on_own: Called when something was recorded here.
+        on_events: Called with each event, once, in order.
     """
 
-    def __init__(self, journal: Journal, readers: Announced, on_own: Callable[[], None]) -> None:
+    def __init__(self, journal: Journal, on_events: Callable[[Sequence[Event]], None]) -> None:
         self._journal = journal
-        self._readers = readers
-        self._on_own = on_own
+        self._on_events = on_events
         self._position = 0
         self._news = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
@@ -83,17 +74,14 @@ class Tail:
 
     def announce(self, events: Sequence[Event]) -> None:
         """Take in what was recorded here: at once where nothing of others comes before it."""
-        if not events:
-            return
         if events[0].id == self._position + 1:
             self._hand_on(events)
         else:
             self.look()
-        self._on_own()
 
     def _hand_on(self, events: Sequence[Event]) -> None:
         self._position = events[-1].id
-        self._readers.announce(events)
+        self._on_events(events)
 
     async def _read_on(self) -> None:
         complained = False
@@ -107,6 +95,8 @@ class Tail:
                 complained = True
             else:
                 complained = False
+            # Else each write of each process would be read by itself; nobody sees the difference.
+            await asyncio.sleep(_REST_S)
             try:
                 await asyncio.wait_for(self._news.wait(), _LOOK_S)
             except TimeoutError:

@@ -49,6 +49,7 @@ def test_aiohttp_s_connections_have_what_ours_read(name: str) -> None:
         ("resume_writing", ["self"]),
         ("handle_error", ["self", "request", "status", "exc", "message"]),
         ("finish_response", ["self", "request", "resp", "start_time"]),
+        ("force_close", ["self"]),
         ("log_exception", ["self", "args", "kw"]),
         ("_process_keepalive", ["self"]),
         ("start", ["self"]),

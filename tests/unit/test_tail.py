@@ -16,16 +16,11 @@ class Town:
     def __init__(self, stock: Stock) -> None:
         self.journal = stock.journal
         self.told: list[int] = []
-        self.own = 0
-        self.tail = Tail(self.journal, self, self.on_own)
+        self.tail = Tail(self.journal, self.note)
 
-    def announce(self, events: Sequence[Event]) -> None:
+    def note(self, events: Sequence[Event]) -> None:
         """Note which events are announced."""
         self.told += [event.id for event in events]
-
-    def on_own(self) -> None:
-        """Note that something was recorded here."""
-        self.own += 1
 
     async def record(self, job_id: str) -> Event:
         """What somebody records."""
@@ -64,9 +59,9 @@ async def test_what_was_not_heard_is_read_before_what_is(town: Town) -> None:
 async def test_what_is_recorded_here_and_heard_as_well_is_announced_once(town: Town) -> None:
     events = [await town.record(job_id) for job_id in ("a", "b", "c")]
     town.tail.announce(events[1:2])
-    assert (town.told, town.own) == ([], 1)
+    assert town.told == []
     town.tail.hear(events[:2])
     town.tail.announce(events[2:])
     town.tail.hear(events)
     await town.tail.catch_up()
-    assert (town.told, town.own) == ([1, 2, 3], 2)
+    assert town.told == [1, 2, 3]
