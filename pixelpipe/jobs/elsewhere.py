@@ -90,8 +90,9 @@ class Elsewhere:
         watched = self._watched[job_id]
         seen = watched.seen
         job = await self._journal.get(job_id)
-        if job is None or job.ended:
-            # Else who follows would take what was announced so far for all that there is.
+        if job is None or job.ended or job.epoch:
+            # Else who follows would take what was announced so far for all that there is, or an
+            # end from before it was tried again for its end.
             await self._catch_up()
         watched.asked = True
         # What was announced meanwhile is newer than what was read.

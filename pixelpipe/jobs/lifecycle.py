@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import structlog
@@ -179,9 +179,9 @@ class Lifecycle:
         """End a job that is under way nowhere; see `JobService.cancel_taken`."""
         await self._runner.gone(job_id)
         job = await self._stores.journal.get(job_id)
-        if job is not None and not job.ended and await self._take(job):
+        if job is not None and not job.ended and (taken := await self._take(job)):
             self._runner.cancel(job_id)
-            self._runner.start(job)
+            self._runner.start(taken)
             await self._runner.wait(job_id, _CANCEL_S)
 
     async def take(self, job_id: str, doom: PixelPipeError | None) -> None:
@@ -191,10 +191,11 @@ class Lifecycle:
 
     async def end_of(self, job_id: str) -> Job:
         """A job that was begun here, at its end; see `JobService.end_of`."""
-        job = await self.get(job_id, EVERYBODYS)
+        job = self._runner.find(job_id)
         with self._let_go(job_id):
             ended = await self._runner.wait(job_id, None)
-        return job if ended or job.ended else await self.get(job_id, EVERYBODYS)
+        # What it came to here may have been refused: somebody else has claimed it.
+        return job if job and ended else await self.get(job_id, EVERYBODYS)
 
     @contextmanager
     def _let_go(self, job_id: str) -> Iterator[None]:
@@ -210,26 +211,26 @@ class Lifecycle:
         job = await self._stores.journal.get(job_id)
         if job is None or job.ended or job.deleted_at is not None:
             return
-        if doom is None and job.state is JobState.RUNNING:
-            # Whoever lost it may not know yet, and have gone on until it is claimed.
-            with suppress(LostJobError):
-                await self._claim(job)
-                await self.take_up(job)
-        elif not await self._take(job):
+        taken = await self._take(job)
+        if taken is None:
             return
-        elif doom is None:
-            await self._resume(job)
+        if doom is None:
+            await self._resume(taken)
         else:
-            self._runner.start(job, doom=doom)
+            self._runner.start(taken, doom=doom)
 
-    async def _take(self, job: Job) -> bool:
-        """Enlist a job that is claimed for us; False if somebody else was quicker."""
+    async def _take(self, job: Job) -> Job | None:
+        """The job, claimed for us and enlisted; None if somebody else was quicker, or it ended."""
+        had = job.epoch > 0
         try:
             await self._claim(job)
         except LostJobError:
-            return False
-        self._runner.enlist(job)
-        return True
+            return None
+        # Whoever had it may not know that he lost it, and have gone on until it was claimed.
+        found = await self._found(job) if had else job
+        if found is not None:
+            self._runner.enlist(found)
+        return found
 
     async def take_up(self, job: Job) -> None:
         """Go on with a job that was claimed while it waited elsewhere, unless it ended before that.
@@ -238,13 +239,18 @@ class Lifecycle:
             job: As it was found before it was claimed, with its new epoch; whoever had it may have
                 begun it, and ended it, in between.
         """
+        found = await self._found(job)
+        if found is not None:
+            self._runner.enlist(found)
+            await self._resume(found)
+
+    async def _found(self, job: Job) -> Job | None:
+        """A job that was just claimed for us, as it is by now; None if it ended before that."""
         try:
             found = await self._stores.journal.get(job.id)
         except StorageFailedError:
-            found = job  # It is nobody else's any more, and must not be left.
-        if found is not None and not found.ended and found.deleted_at is None:
-            self._runner.enlist(found)
-            await self._resume(found)
+            return job  # It is nobody else's any more, and must not be left.
+        return None if found is None or found.ended or found.deleted_at is not None else found
 
     async def recover(self) -> int:
         """Take up every unfinished job again; see `JobService.recover`."""
@@ -262,6 +268,10 @@ class Lifecycle:
         except RefusedError:
             _log.warning("a job was removed while it was recovered", job=job.id)
             self._runner.dismiss(job)
+        except BaseException:
+            # Whoever takes it next would wait for it to go, for ever.
+            self._runner.dismiss(job)
+            raise
         else:
             self._runner.start(job)
 

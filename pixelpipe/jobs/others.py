@@ -1,6 +1,7 @@
 """What other processes over the same journal do, as those see it who follow or wait here."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 
@@ -31,6 +32,7 @@ class Others:
         self._tail = Tail(journal, self._see)
         self.elsewhere = Elsewhere(journal, self._tail.catch_up)
         self.waiting: set[asyncio.Task[bool]] = set()
+        self._until_s = math.inf
 
     async def start(self, *listeners: Callable[[Notice], None]) -> None:
         """Begin to listen.
@@ -48,6 +50,11 @@ class Others:
     async def close(self) -> None:
         """Bring nothing more."""
         await self._tail.close()
+
+    def hasten(self, within_s: float) -> None:
+        """From now on let nobody wait for longer, also who is about to begin."""
+        until_s = asyncio.get_running_loop().time() + within_s
+        self._until_s = min(self._until_s, until_s)
 
     def announce(self, events: Sequence[Event]) -> None:
         """Tell those who follow, here and elsewhere, of events that were recorded here."""
@@ -82,7 +89,9 @@ class Others:
         """
         try:
             async with self.elsewhere.watching([job_id]):
-                await self._wait(asyncio.create_task(self.elsewhere.end_of(job_id, timeout_s)))
+                left_s = self._until_s - asyncio.get_running_loop().time()
+                within_s = min(timeout_s, max(0.0, left_s))
+                await self._wait(asyncio.create_task(self.elsewhere.end_of(job_id, within_s)))
         except asyncio.CancelledError:
             if on_left is not None:
                 on_left(job_id)

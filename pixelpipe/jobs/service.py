@@ -349,6 +349,7 @@ class JobService:
 
         Jobs that have not after `for_s` stay unfinished in the journal, for the next start.
         """
+        self._others.hasten(for_s)
         await self._intake.close()
         await self._sharing.close()
         if self._queue is not None:

@@ -8,7 +8,7 @@ import structlog
 
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.peers import Kind, Notice
-from pixelpipe.scaleout.redis_signals import Moment, RedisSignals
+from pixelpipe.scaleout.redis_signals import BATCH, Moment, RedisSignals
 
 _REST_S = 0.02
 
@@ -75,14 +75,13 @@ class RedisPeers:
     async def _hear_events(self) -> None:
         async for events in self._signals.events(self._since.event):
             self._take(Notice(Kind.RECORDED, events=events))
-            # Else each write of each node would be heard by itself; nobody sees the difference.
-            await asyncio.sleep(_REST_S)
+            await _rest_after(len(events))
 
     async def _hear_hits(self) -> None:
         async for hits in self._signals.hits(self._since.hit):
             for about in hits:
                 self._take(Notice(Kind.HIT, about))
-            await asyncio.sleep(_REST_S)
+            await _rest_after(len(hits))
 
     def _take(self, notice: Notice) -> None:
         for hear in self._listeners:
@@ -99,3 +98,12 @@ class RedisPeers:
             await self._signals.hit(about)
         except StorageFailedError as error:
             _log.debug("a notice could not be told", error=str(error))
+
+
+async def _rest_after(count: int) -> None:
+    """Else each write of each node would be heard by itself; nobody sees the difference.
+
+    Where as many came as come together, more are there already.
+    """
+    if count < BATCH:
+        await asyncio.sleep(_REST_S)

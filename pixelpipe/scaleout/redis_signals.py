@@ -21,7 +21,8 @@ from pixelpipe.scaleout.redis_texts import event_of
 
 # Less than the connection waits for an answer: silence for longer means that it is dead.
 _BLOCK_MS = 2_000
-_BATCH = 100
+BATCH = 100
+"""Of events or hits that come together."""
 _BACKOFF_FIRST_S = 0.05
 _BACKOFF_MOST_S = 1.0
 
@@ -159,7 +160,7 @@ class RedisSignals:
         key, position = self._server.key(name), after
 
         async def read() -> Any:  # noqa: ANN401 - as redis-py gives it
-            words = ("XREAD", "COUNT", _BATCH, "BLOCK", _BLOCK_MS, "STREAMS", key, position)
+            words = ("XREAD", "COUNT", BATCH, "BLOCK", _BLOCK_MS, "STREAMS", key, position)
             return await self._server.command(*words)
 
         while True:

@@ -126,6 +126,7 @@ async def _serve(
     on_listening: Callable[[str], None],
     beside: Beside,
 ) -> None:
+    loop = asyncio.get_running_loop()
     _warn_of_openness(runtime.sandbox)
     app = make_app(runtime)
     runner = Runner(app, bounds_of(app, connections), shutdown_timeout=_LAST_ANSWERS_S)
@@ -140,11 +141,13 @@ async def _serve(
         async with beside(runtime):
             on_listening(await _listen(runner, runtime))
             await told_to_stop.wait()
+            # What is done beside is let end as well, and all of it in the one time.
+            drained_by_s = loop.time() + runtime.settings.drain_timeout_s
             # Connections that are open still get their answers while the work drains.
             for site in list(runner.sites):
                 await site.stop()
             await app[STREAMS].stop()
-        await runtime.service.drain(runtime.settings.drain_timeout_s)
+        await runtime.service.drain(max(0.0, drained_by_s - loop.time()))
     finally:
         await runner.cleanup()
 
