@@ -46,7 +46,7 @@ class ProcessEndedError(Exception):
     """A process did not come up; it has said why, unless it was not let.
 
     Args:
-        code: Its exit code; below 0, the signal that killed it.
+        code: Its exit code: 0 where it was told to stop; below 0, the signal that killed it.
     """
 
     def __init__(self, code: int) -> None:
@@ -184,7 +184,7 @@ class _Child:
                 url: str = told.recv_bytes().decode()
             except EOFError:
                 await asyncio.to_thread(process.join)
-                raise ProcessEndedError(process.exitcode or 1) from None
+                raise ProcessEndedError(process.exitcode or 0) from None
         return url
 
     async def keep(self) -> None:

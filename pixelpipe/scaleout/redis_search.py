@@ -35,16 +35,22 @@ class Search:
     async def suspects(self) -> AsyncGenerator[Collection[str], None]:
         """Digests of what was stored a while ago and is unknown to the journal; for ever."""
         while True:
+            again_s = _AGAIN_S
             if self._lead.held:
                 try:
                     async with aclosing(self._pages()) as pages:
                         async for page in pages:
                             yield page
+                    again_s = self._pause_s()
                 except StorageFailedError as error:
                     _log.warning("blobs could not be looked through", error=str(error))
                 except Exception:  # noqa: BLE001 - a defect; without us some stay for ever
                     _log.exception("blobs could not be looked through")
-            await asyncio.sleep(_EVERY_S if self._lead.held else _AGAIN_S)
+            await asyncio.sleep(again_s)
+
+    def _pause_s(self) -> float:
+        """Until the next time; who lost the lead meanwhile has not been through all of it."""
+        return _EVERY_S if self._lead.held else _AGAIN_S
 
     async def _pages(self) -> AsyncGenerator[Collection[str], None]:
         async with aclosing(self._blobs.old()) as pages:

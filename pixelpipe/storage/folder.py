@@ -15,8 +15,12 @@ class FolderInUseError(FolderError):
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
+def hold(folder: Path, *, alone: bool = True) -> Iterator[None]:
     """Hold `folder`, made if it is not there; the kernel lets go of it however we end.
+
+    Args:
+        folder: Which.
+        alone: Whether nobody else may; without, others may who hold it without as well.
 
     Raises:
         FolderInUseError: Another process holds it.
@@ -29,7 +33,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     with lock:
         with usable(f"the data folder {folder}"):
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise FolderInUseError(f"another server works in {folder}") from error
         yield

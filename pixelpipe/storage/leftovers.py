@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pixelpipe.storage.folder import exclusive, usable
+from pixelpipe.storage.folder import FolderError, hold, usable
+from pixelpipe.storage.shared import OWNER
 
 _RESERVE = "-reserve"
 
@@ -23,11 +24,22 @@ def held_clear(folder: Path, processes: int = 1) -> Iterator[None]:
 
     Raises:
         FolderInUseError: Somebody else holds it.
-        FolderError: It cannot be used.
+        FolderError: It cannot be used, or is that of several nodes, who do not hold it.
     """
-    with exclusive(folder):
+    with hold(folder):
+        _keep_off_shared(folder)
         _clear(folder, processes)
         yield
+
+
+def _keep_off_shared(folder: Path) -> None:
+    with usable(f"the folder {folder}"):
+        shared = (folder / OWNER).exists()
+    if shared:
+        raise FolderError(
+            f"the blobs in {folder} belong to a journal in Redis, as {folder / OWNER} says: use "
+            "another folder, for a server with a journal of its own would remove them"
+        )
 
 
 def _clear(folder: Path, processes: int) -> None:

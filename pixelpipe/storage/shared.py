@@ -5,17 +5,19 @@ import os
 import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.storage.blobs import FileBlobs
-from pixelpipe.storage.folder import FolderError, usable
+from pixelpipe.storage.folder import FolderError, hold, usable
 from pixelpipe.storage.identity import journal_id
 from pixelpipe.storage.space import Space
 
-_OWNER = "owner"
+OWNER = "owner"
+"""The file with the id of the journal whose blobs are in the folder."""
+
 _FOLDERS = 256
 _GRACE_S = 600.0
 _WRITTEN_WITHIN_S = 3600.0
@@ -66,9 +68,13 @@ async def open_shared_folder(folder: Path, owner: str) -> AsyncIterator[SharedFi
         owner: The id of the journal whose blobs they are.
 
     Raises:
+        FolderInUseError: A server by itself works in it.
         FolderError: It cannot be used, or the blobs there are another journal's, or of none.
     """
     async with AsyncExitStack() as closing:
+        held = closing.enter_context(ExitStack())
+        # A server by itself, which holds it alone, would remove what the journal does not know of.
+        await asyncio.to_thread(held.enter_context, hold(folder, alone=False))
         await asyncio.to_thread(_claim, folder, owner)
         space = await asyncio.to_thread(Space, folder, 0)
         await space.start()
@@ -81,7 +87,7 @@ async def open_shared_folder(folder: Path, owner: str) -> AsyncIterator[SharedFi
 
 def _claim(folder: Path, owner: str) -> None:
     """See that the blobs are the journal's: another one would remove all that it does not know."""
-    path = folder / _OWNER
+    path = folder / OWNER
     with usable(f"the folder {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         owned = path.exists() or not any(folder.glob("blobs/??/*")) or path.exists()

@@ -1,6 +1,9 @@
 """The containers are given what PixelPipe knows, and Redis what it needs."""
 
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,8 @@ from pixelpipe.cli import app
 from pixelpipe.config import Settings, variables_of
 from pixelpipe.settings_mistakes import read_settings
 
-FOLDER = Path(__file__).parents[2] / "scripts" / "docker"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "scripts" / "docker"
 FILES = sorted(path for path in FOLDER.iterdir() if path.suffix != ".dockerignore")
 COMPOSED = sorted(FOLDER.glob("compose*.yaml"))
 DEFAULT = re.compile(r"\$\{\w+:-(.*)\}")
@@ -45,6 +49,12 @@ def test_names_only_settings_that_exist(path: Path) -> None:
     assert set(re.findall(r"PIXELPIPE_\w+", path.read_text())) <= VARIABLES
 
 
+def _instructions(name: str) -> list[list[str]]:
+    """The words of each instruction `name` of the Dockerfile."""
+    text = (FOLDER / "Dockerfile").read_text().replace("\\\n", "")
+    return [shlex.split(words) for words in re.findall(rf"^{name} (.*)$", text, re.MULTILINE)]
+
+
 @pytest.mark.parametrize("service", OURS)
 def test_what_is_set_can_be_read(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     given = _environment((FOLDER / "Dockerfile").read_text()) | service.get("environment", {})
@@ -54,6 +64,30 @@ def test_what_is_set_can_be_read(service: Service, monkeypatch: pytest.MonkeyPat
     settings = read_settings({})
     assert settings.host == "0.0.0.0"
     assert settings.redis is None or settings.storage_url
+
+
+def test_what_is_copied_exists_and_is_in_the_context() -> None:
+    let_in = set((FOLDER / "Dockerfile.dockerignore").read_text().splitlines())
+    here = [words for words in _instructions("COPY") if not words[0].startswith("--from")]
+    copied = [source for *sources, _ in here for source in sources]
+    assert {"setup.cfg", "pixelpipe"} <= set(copied)
+    assert all((ROOT / source).exists() and f"!{source}" in let_in for source in copied)
+
+
+def test_the_image_asks_for_all_that_it_needs() -> None:
+    (words,) = (words for words in _instructions("RUN") if words[:2] == ["python", "-c"])
+    listing = [sys.executable, *words[1:3]]
+    listed = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    names = set(re.findall(r"^[\w-]+", listed, re.MULTILINE))
+    assert {"aiohttp", "typer", "pillow-heif", "pillow-jxl-plugin", "bullmq", "obstore"} <= names
+
+
+def test_no_volume_is_left_behind_that_has_no_name() -> None:
+    assert not _instructions("VOLUME")
+    for path in COMPOSED:
+        named = YAML(typ="safe").load(path)["volumes"]
+        mounted = [mount for service in _services(path).values() for mount in service["volumes"]]
+        assert {mount.partition(":")[0] for mount in mounted} == set(named)
 
 
 @pytest.mark.parametrize("service", OURS)

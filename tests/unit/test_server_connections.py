@@ -3,6 +3,7 @@
 If one of the first tests fails after an update of aiohttp, look at every method of `Connection`.
 """
 
+import asyncio
 import inspect
 import re
 from types import SimpleNamespace
@@ -12,9 +13,11 @@ from aiohttp import HttpVersion10, web, web_protocol
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_exceptions import BadHttpMessage, BadStatusLine, LineTooLong
 
-from pixelpipe.server.wire.connections import Connection
+from pixelpipe.server.wire.bounds import Bounds
+from pixelpipe.server.wire.connections import BoundedServer, Connection
 from pixelpipe.server.wire.crowd import Crowd
 from pixelpipe.server.wire.framing import broken, doubt
+from tests.http_jobs import until
 
 HANDLER = web.RequestHandler
 
@@ -156,3 +159,36 @@ def test_a_crowd_forgets_who_has_left() -> None:
         crowd.leave(str(number))
     assert crowd.count == 0
     assert not crowd._clients
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_who_leaves_before_his_last_answer_or_sends_on_is_not_waited_for(
+    leaves: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        begun.set()
+        await go_on.wait()
+        return web.Response()
+
+    bounds = Bounds(9, 9, 9.0, 9.0, 9.0, 9, lambda address: address)
+    server = BoundedServer(web.Server(answer), bounds)
+    listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+    async with listening:
+        _, client = await asyncio.open_connection(*listening.sockets[0].getsockname())
+        client.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        await begun.wait()
+        (connection,) = server.connections
+        assert isinstance(connection, Connection)
+        client.write(b"no request\r\n\r\n")
+        await until(lambda: connection._over)
+        if leaves:
+            client.transport.abort()
+        else:
+            client.write(b"more than nine bytes")
+        await until(lambda: not server.crowd.count)
+        assert not server.farewells._lingering
+        go_on.set()
+        await server.shutdown(0)
+        client.transport.abort()

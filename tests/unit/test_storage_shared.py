@@ -1,13 +1,16 @@
 """Blobs in a folder that several nodes write to."""
 
+import asyncio
 import hashlib
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from pixelpipe.storage import shared
-from pixelpipe.storage.folder import FolderError
+from pixelpipe.storage.folder import FolderError, FolderInUseError
+from pixelpipe.storage.leftovers import held_clear
 from pixelpipe.storage.shared import open_shared_folder
 
 CONTENT = b"a picture"
@@ -18,7 +21,18 @@ async def test_nodes_leave_nothing_but_blobs_and_whose_they_are(tmp_path: Path) 
     async with open_shared_folder(tmp_path, "ours") as one, open_shared_folder(tmp_path, "ours"):
         assert await one.put(SHA256, memoryview(CONTENT))
     left = {str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*") if each.is_file()}
-    assert left == {"owner", f"blobs/{SHA256[:2]}/{SHA256}"}
+    assert left == {"lock", "owner", f"blobs/{SHA256[:2]}/{SHA256}"}
+
+
+async def test_nodes_keep_away_from_the_folder_of_a_server_by_itself(tmp_path: Path) -> None:
+    with ExitStack() as alone:
+        async with open_shared_folder(tmp_path / "nodes'", "ours"):
+            with pytest.raises(FolderInUseError):
+                await asyncio.to_thread(alone.enter_context, held_clear(tmp_path / "nodes'"))
+        await asyncio.to_thread(alone.enter_context, held_clear(tmp_path / "its own"))
+        with pytest.raises(FolderInUseError):
+            async with open_shared_folder(tmp_path / "its own", "ours"):
+                pass
 
 
 async def test_another_journal_keeps_away_from_the_blobs(tmp_path: Path) -> None:
@@ -49,3 +63,13 @@ async def test_what_is_old_is_given_and_what_the_dead_were_writing_is_removed(
         pages = [page async for page in blobs.old()]
     assert [each for page in pages for each in page] == [old]
     assert [each.name for each in (tmp_path / "blobs" / "unfinished").iterdir()] == ["8-y"]
+
+
+def test_a_server_by_itself_keeps_away_from_a_folder_of_nodes(tmp_path: Path) -> None:
+    half = tmp_path / "blobs" / "unfinished" / "7-x"
+    for path in (half, tmp_path / "owner"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with pytest.raises(FolderError, match="belong to a journal in Redis"), held_clear(tmp_path):
+        pytest.fail("it is held")
+    assert half.exists()

@@ -19,7 +19,7 @@ from pixelpipe.config import Settings
 from pixelpipe.neighbours import Place
 from pixelpipe.runtime import Runtime
 from pixelpipe.server.run import ListenError, _listen
-from pixelpipe.storage.folder import FolderInUseError, exclusive
+from pixelpipe.storage.folder import FolderInUseError, hold
 from pixelpipe.storage.leftovers import held_clear
 from pixelpipe.supervisor import ProcessEndedError, _Child, _reserved, supervise
 from tests.serving import small_settings
@@ -57,6 +57,17 @@ async def test_a_system_without_room_for_a_process_is_asked_again(
     assert not keeping.done()
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def test_a_process_that_was_told_to_stop_at_its_start_has_not_said_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SpawnProcess, "start", lambda _: None)
+    monkeypatch.setattr(SpawnProcess, "join", lambda _: None)
+    monkeypatch.setattr(SpawnProcess, "exitcode", 0)
+    with pytest.raises(ProcessEndedError) as ended:
+        await _Child(Settings(), Place(1, 2), print).start()
+    assert ended.value.code == 0
 
 
 def _two_addresses(*_: object, **__: object) -> list[tuple[object, ...]]:
@@ -99,7 +110,7 @@ async def test_a_host_that_is_no_name_is_told_of_by_a_process_alone() -> None:
 @pytest.fixture
 def pictures(tmp_path: Path) -> Iterator[Path]:
     """A folder that another server works in."""
-    with exclusive(tmp_path / "pictures"):
+    with hold(tmp_path / "pictures"):
         yield tmp_path / "pictures"
 
 

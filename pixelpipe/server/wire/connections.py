@@ -142,6 +142,7 @@ class Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Have aiohttp parse what came, and look at what that gave."""
         if self._over:
+            self._throw_away(len(data), self._bounds.late_bytes)
             return
         waits, before = self._waits, self._request_count
         super().data_received(data)
@@ -210,7 +211,8 @@ class Connection(web.RequestHandler):
     def _leave(self) -> None:
         """The last answer is out, and more comes than is read: take it away for a moment."""
         transport = self.transport
-        if transport is not None:
+        # One that the client has ended tells nobody of its end any more.
+        if transport is not None and not transport.is_closing():
             self.transport = None  # else aiohttp would close it
             self._loop.call_soon(self.connection_lost, None)
             self._farewells.say(transport, b"")
@@ -294,8 +296,10 @@ class Connection(web.RequestHandler):
                 self._over = True
                 self._end_body("its chunks are too small")
             return
+        self._throw_away(size_bytes, self._bounds.late_bytes if answered else AHEAD_BYTES)
+
+    def _throw_away(self, size_bytes: int, limit_bytes: int) -> None:
         self._unasked_bytes += size_bytes
-        limit_bytes = self._bounds.late_bytes if answered else AHEAD_BYTES
         if self._unasked_bytes > limit_bytes and self.transport is not None:
             self.transport.abort()
 
