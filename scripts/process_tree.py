@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+TICK_S = 1 / _TICKS_PER_S
+"""Seconds of CPU below which the kernel's account shows nothing."""
 _PPID, _UTIME, _CSTIME = 1, 11, 14
 
 

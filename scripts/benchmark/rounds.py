@@ -11,7 +11,7 @@ from benchmark.pictures import Picture
 from benchmark.process_memory import PeakMemory
 from benchmark.sets import VariantSet
 from load import Reply, Sample, closed_loop, numbers
-from process_tree import cpu_time
+from process_tree import TICK_S, cpu_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,8 @@ async def run_round(contender: Contender, case: Case, length: Length) -> Round:
         jobs=len(samples),
         seconds=seconds,
         latencies_ms=[sample.latency_s * 1000 for sample in samples],
-        cpu_ms=cpu.tree_s * 1000 / len(samples),
+        # A short round of a quick program may show nothing, and ratios are made of this.
+        cpu_ms=max(cpu.tree_s, TICK_S) * 1000 / len(samples),
         peak_bytes=memory.peak_bytes,
         made_bytes=sum(sample.reply.received_bytes for sample in samples) / len(samples),
     )

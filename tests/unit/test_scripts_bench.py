@@ -14,7 +14,7 @@ from PIL import Image
 from rich.console import Console
 
 import photograph
-from benchmark import codec_limit, codecs, levels, likeness, references
+from benchmark import codec_limit, codecs, levels, likeness, references, rounds
 from benchmark.contenders import CONTENDERS
 from benchmark.display_p3 import display_p3
 from benchmark.limit import CodecProcess, Limit, LimitFiles
@@ -22,11 +22,12 @@ from benchmark.pictures import DRAWN, Picture, drawn
 from benchmark.process_memory import PeakMemory
 from benchmark.quality import Likeness, VariantQuality
 from benchmark.results import Comparison, Turn, results_of
-from benchmark.rounds import Case, Round
+from benchmark.rounds import Case, Length, Round, run_round
 from benchmark.sets import VariantSet
 from benchmark.tables import show
 from benchmark.verdict import verdicts
-from process_tree import CpuTime, cpu_time
+from load import Reply
+from process_tree import TICK_S, CpuTime, cpu_time
 
 BURN = "import time\nwhile time.process_time() < {seconds}: pass"
 
@@ -268,6 +269,32 @@ def test_cpu_time_grows_by_what_is_used() -> None:
 
     assert used.root_s > 0.05
     assert used.tree_s > 0.05
+
+
+class Idle:
+    """A service that takes no time."""
+
+    name = "pixelpipe"
+    pid = os.getpid()
+
+    async def send(self, image: bytes, asked: VariantSet) -> Reply:
+        """Answer."""
+        del image, asked
+        return Reply(None, 0, 1)
+
+    async def outputs(self, image: bytes, asked: VariantSet) -> dict[str, bytes]:
+        """Nothing."""
+        del image, asked
+        return {}
+
+
+async def test_a_round_of_less_than_the_kernel_counts_took_something(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rounds, "cpu_time", lambda _: CpuTime(1.0, 1.0))
+    case = Case(Picture("photo", "", drawn_png(8, 8)), VariantSet("bench-thumb", ()), 1)
+    measured = await run_round(Idle(), case, Length(2, 0.0))
+    assert measured.cpu_ms == TICK_S * 1000 / 2
 
 
 def test_a_process_that_is_not_there_is_said_so() -> None:
