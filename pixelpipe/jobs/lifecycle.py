@@ -107,7 +107,7 @@ class Lifecycle:
 
     async def _claim(self, job: Job) -> None:
         """Make the job ours; of two processes that try it again at once, one gets it."""
-        if not await self._stores.journal.claim(job.id, job.epoch):
+        if not await self._stores.journal.claim(job.id, job.epoch, ended=job.ended):
             raise LostJobError(job.id)
         job.epoch += 1
 
@@ -116,6 +116,8 @@ class Lifecycle:
         job = await self._stores.journal.get(job_id)
         if job is None or job.deleted_at is not None:
             return JobGoneError("The job was removed before it could be tried again.")
+        if job.state in RETRYABLE:  # Its other claimant has not said so yet.
+            return NotRetryableError("The job is being tried again for another request.")
         return _not_retryable(job)
 
     async def _check_retry(self, job: Job) -> None:
@@ -228,29 +230,26 @@ class Lifecycle:
             return None
         # Whoever had it may not know that he lost it, and have gone on until it was claimed.
         found = await self._found(job) if had else job
-        if found is not None:
-            self._runner.enlist(found)
+        self._runner.enlist(found)
         return found
 
     async def take_up(self, job: Job) -> None:
-        """Go on with a job that was claimed while it waited elsewhere, unless it ended before that.
+        """Go on with a job that was claimed while it waited elsewhere.
 
         Args:
             job: As it was found before it was claimed, with its new epoch; whoever had it may have
-                begun it, and ended it, in between.
+                begun it in between.
         """
         found = await self._found(job)
-        if found is not None:
-            self._runner.enlist(found)
-            await self._resume(found)
+        self._runner.enlist(found)
+        await self._resume(found)
 
-    async def _found(self, job: Job) -> Job | None:
-        """A job that was just claimed for us, as it is by now; None if it ended before that."""
+    async def _found(self, job: Job) -> Job:
+        """A job that was just claimed for us, as it is by now."""
         try:
-            found = await self._stores.journal.get(job.id)
+            return await self._stores.journal.get(job.id) or job
         except StorageFailedError:
             return job  # It is nobody else's any more, and must not be left.
-        return None if found is None or found.ended or found.deleted_at is not None else found
 
     async def recover(self) -> int:
         """Take up every unfinished job again; see `JobService.recover`."""

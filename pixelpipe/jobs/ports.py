@@ -227,12 +227,18 @@ class Journal(Protocol):
             living: Owners whose jobs are left to them.
         """
 
-    async def claim(self, job_id: str, epoch: int) -> bool:
+    async def claim(self, job_id: str, epoch: int, *, ended: bool = False) -> bool:
         """Make the job the caller's: its epoch rises by one.
 
+        Args:
+            job_id: The job.
+            epoch: As the caller knows it.
+            ended: Whether it has ended, as the caller knows it: one and the same owner may have
+                ended it meanwhile, or begun to try it again.
+
         Returns:
-            Whether it does; not if its epoch is another than `epoch`, or it is not there or was
-            deleted.
+            Whether it does; not if it is otherwise than the caller knows it, or is not there or
+            was deleted.
         """
 
     async def get(self, job_id: str) -> Job | None:

@@ -27,18 +27,20 @@ job, the oldest first.
 
 CLAIM = Script(
     """
-local job_key, epoch, owner, token = p .. 'job:' .. text(), text(), text(), text()
-local found, deleted, claim = unpack(call('HMGET', job_key, 'epoch', 'deleted', 'claim'))
+local job_key, epoch, has_ended, owner, token =
+  p .. 'job:' .. text(), text(), text() == '1', text(), text()
+local found, ended, deleted, claim =
+  unpack(call('HMGET', job_key, 'epoch', 'ended', 'deleted', 'claim'))
 if claim == token then return 1 end
-if found ~= epoch or deleted then return 0 end
+if found ~= epoch or deleted or (ended ~= false) ~= has_ended then return 0 end
 call('HSET', job_key, 'epoch', whole(epoch + 1), 'owner', owner, 'claim', token)
 return 1
 """
 )
-"""Make one job the caller's, if its epoch is the given one.
+"""Make one job the caller's, if it is as he knows it.
 
-Arguments: the job, its epoch, the new owner, and a token of this claim: sent again, it is answered
-the same. Gives 1 if it is the caller's.
+Arguments: the job, its epoch, 1 if it has ended, the new owner, and a token of this claim: sent
+again, it is answered the same. Gives 1 if it is the caller's.
 """
 
 BURY = Script(

@@ -59,10 +59,10 @@ class RedisJournal:
             for job_id, fields in await self._server.run(script, self._owner, len(living), *living)
         ]
 
-    async def claim(self, job_id: str, epoch: int) -> bool:
+    async def claim(self, job_id: str, epoch: int, *, ended: bool = False) -> bool:
         """Make the job the caller's; see the port."""
         script, token = redis_forget_scripts.CLAIM, secrets.token_urlsafe(8)
-        return bool(await self._server.run(script, job_id, epoch, self._owner, token))
+        return bool(await self._server.run(script, job_id, epoch, int(ended), self._owner, token))
 
     async def get(self, job_id: str) -> Job | None:
         """The job; see the port."""

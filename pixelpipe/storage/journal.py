@@ -24,6 +24,7 @@ _OPEN = """
 """
 _CLAIM = """
     UPDATE jobs SET epoch = epoch + 1, owner = ? WHERE id = ? AND epoch = ? AND deleted_us IS NULL
+        AND (ended_us IS NOT NULL) = ?
 """
 _LISTED = """
     SELECT created_us, id, number FROM jobs
@@ -106,9 +107,9 @@ class SqliteJournal:
         """Jobs that have not ended; see the port."""
         return await self._database.write(_take_over, self._owner, living)
 
-    async def claim(self, job_id: str, epoch: int) -> bool:
+    async def claim(self, job_id: str, epoch: int, *, ended: bool = False) -> bool:
         """Make the job the caller's; see the port."""
-        return await self._database.write(_claim, self._owner, job_id, epoch)
+        return await self._database.write(_claim, (self._owner, job_id, epoch, ended))
 
     async def get(self, job_id: str) -> Job | None:
         """The job; see the port."""
@@ -207,8 +208,8 @@ def _take_over(
     return rows.read_jobs(connection, numbers)
 
 
-def _claim(connection: sqlite3.Connection, owner: str, job_id: str, epoch: int) -> bool:
-    return connection.execute(_CLAIM, (owner, job_id, epoch)).rowcount == 1
+def _claim(connection: sqlite3.Connection, claim: tuple[str, str, int, bool]) -> bool:
+    return connection.execute(_CLAIM, claim).rowcount == 1
 
 
 def _get(connection: sqlite3.Connection, job_id: str) -> Job | None:

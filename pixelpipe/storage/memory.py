@@ -79,10 +79,12 @@ class MemoryJournal:
             job.epoch += 1
         return [_copy(job) for job in sorted(left, key=attrgetter("created_at"))]
 
-    async def claim(self, job_id: str, epoch: int) -> bool:
+    async def claim(self, job_id: str, epoch: int, *, ended: bool = False) -> bool:
         """Make the job the caller's; see the port."""
         kept = self._kept.get(job_id)
-        if kept is None or kept.job.deleted_at or kept.job.epoch != epoch:
+        if kept is None or kept.job.deleted_at:
+            return False
+        if (kept.job.epoch, kept.job.ended) != (epoch, ended):
             return False
         kept.job.epoch += 1
         return True

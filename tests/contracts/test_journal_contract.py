@@ -406,10 +406,24 @@ async def test_a_claim_raises_the_epoch_and_one_of_two_gets_it(stock: Stock) -> 
 
 async def test_an_ended_job_can_be_claimed_but_no_deleted_one(stock: Stock) -> None:
     await stock.finished(make_job("a"), SMALL)
-    assert await stock.journal.claim("a", 0)
-    assert not await stock.journal.claim("b", 0)
+    assert await stock.journal.claim("a", 0, ended=True)
+    assert not await stock.journal.claim("b", 0, ended=True)
     await stock.journal.bury("a", at(9))
-    assert not await stock.journal.claim("a", 1)
+    assert not await stock.journal.claim("a", 1, ended=True)
+
+
+async def test_a_job_is_not_claimed_by_who_does_not_know_that_it_ended_or_is_tried_again(
+    stock: Stock,
+) -> None:
+    job = make_job("a")
+    await stock.enter(job)
+    assert not await stock.journal.claim("a", 0, ended=True)
+    finish(job.variants[0], None)
+    await stock.record(end(job, 3))
+    assert not await stock.journal.claim("a", 0)
+    await stock.record(requeue(job))
+    assert not await stock.journal.claim("a", 0, ended=True)
+    assert await stock.journal.claim("a", 0)
 
 
 # Sources that are refused

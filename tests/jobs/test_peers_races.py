@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
-from pixelpipe.jobs.model import JobState
+from pixelpipe.errors import NotRetryableError
+from pixelpipe.jobs.model import Job, JobState
 from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.storage.marks import FileMarks
 from tests.http_jobs import until
@@ -180,3 +182,50 @@ async def test_what_a_node_that_lost_its_job_makes_until_it_is_claimed_is_not_ma
         work.make(1)  # Which is refused: so it hears of it.
         await asyncio.gather(*working)
         assert (await one.told(job)).count("variant.completed") == 2
+
+
+async def _failed(town: Town) -> Job:
+    one = town.houses[0]
+    job = await one.submit(32)
+    work = await one.decoded(job)
+    work.start(0)
+    work.fail(0)
+    return await one.ended(job)
+
+
+async def _retries(town: Town, job: Job) -> list[asyncio.Task[Job]]:
+    """Retries of both: the second one found the job as the first has claimed it, but not more."""
+    one, two = town.houses
+    one.gates.closed, two.gates.closed = {"claim out"}, {"claim in"}
+    first = asyncio.create_task(one.service.retry(job.id, EVERYBODYS))
+    await one.gates.arrival("claim out")
+    second = asyncio.create_task(two.service.retry(job.id, EVERYBODYS))
+    await two.gates.arrival("claim in")
+    return [first, second]
+
+
+async def test_a_retry_that_looked_before_another_was_recorded_is_refused(town: Town) -> None:
+    one, two = town.houses
+    first, second = await _retries(town, await _failed(town))
+    one.gates.open()
+    job = await first
+    two.gates.open()
+    with pytest.raises(NotRetryableError, match="job is queued"):
+        await second
+    await one.finish(job)
+    assert (await one.told(job)).count("job.requeued") == 1
+
+
+async def test_a_retry_whose_job_is_claimed_before_it_is_recorded_is_refused(town: Town) -> None:
+    one, two = town.houses
+    first, second = await _retries(town, await _failed(town))
+    two.gates.closed = {"write"}
+    two.gates.go_on(await two.gates.arrival("claim in"))
+    await two.gates.arrival("write in")
+    one.gates.open()
+    with pytest.raises(NotRetryableError, match="for another request"):
+        await first
+    two.gates.open()
+    job = await second
+    await two.finish(job)
+    assert (await two.told(job)).count("job.requeued") == 1

@@ -112,7 +112,8 @@ class _Play:
     async def claim(self) -> None:
         """Somebody takes a job."""
         job, epoch = self.any_job(), self.choose.randrange(3)
-        if await self.both(lambda stock: stock.journal.claim(job.id, epoch)):
+        ended = self.choose.random() < 0.5
+        if await self.both(lambda stock: stock.journal.claim(job.id, epoch, ended=ended)):
             job.epoch = epoch + 1
 
     async def bury(self) -> None:
