@@ -85,7 +85,11 @@ class RedisPeers:
 
     def _take(self, notice: Notice) -> None:
         for hear in self._listeners:
-            hear(notice)
+            try:
+                hear(notice)
+            except Exception:  # noqa: BLE001 - as it says
+                # Else nothing would be heard from then on, and nobody would know.
+                _log.exception("what other nodes told could not be taken in", kind=notice.kind)
 
     async def _request_cancel(self, job_id: str) -> None:
         try:

@@ -64,6 +64,7 @@ return {newest('notices'), newest('hits'), call('GET', p .. 'last-event') or '0'
 )
 """The ids of the newest notice, the newest hit and the newest event."""
 
+_KINDS = frozenset(Kind)
 _Entry = tuple[bytes, dict[bytes, bytes]]
 
 
@@ -135,7 +136,7 @@ class RedisSignals:
         Never ends; likewise.
         """
         async for entries in self._follow("notices", after):
-            told = [Notice(_kind(fields), fields[b"about"].decode()) for _, fields in entries]
+            told = [notice for _, fields in entries if (notice := _notice(fields))]
             stopped = [notice.about for notice in told if notice.kind is Kind.CANCEL]
             still = await self._still_wanted(stopped) if stopped else frozenset()
             for notice in told:
@@ -187,8 +188,10 @@ async def _patiently(read: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
             return answer
 
 
-def _kind(fields: dict[bytes, bytes]) -> Kind:
-    return Kind(fields[b"kind"].decode())
+def _notice(fields: dict[bytes, bytes]) -> Notice | None:
+    """What was told; None if it is of a kind that only a later version knows."""
+    kind = fields[b"kind"].decode()
+    return Notice(Kind(kind), fields[b"about"].decode()) if kind in _KINDS else None
 
 
 def _event(entry: _Entry) -> Event:

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from pixelpipe.jobs.model import Event, EventType
-from pixelpipe.jobs.peers import Kind
+from pixelpipe.jobs.peers import Kind, Notice
 from pixelpipe.scaleout import redis_peers
 from pixelpipe.scaleout.redis_peers import RedisPeers
 from pixelpipe.scaleout.redis_signals import BATCH, Moment, RedisSignals
@@ -42,4 +42,19 @@ async def test_who_hears_as_much_as_comes_together_listens_on_at_once(
     )
     await until(lambda: len(heard) == 3)
     assert heard == [BATCH, BATCH, 1]
+    await peers.close()
+
+
+async def test_a_listener_that_fails_goes_on_hearing_and_so_do_the_others() -> None:
+    peers = RedisPeers(cast("RedisSignals", Signals(BATCH, BATCH)), Moment("0-0", "0-0", 0))
+    heard: list[str] = []
+
+    def fail(told: Notice) -> None:
+        heard.append(f"first {told.kind}")
+        raise ZeroDivisionError
+
+    peers.listen(fail)
+    peers.listen(lambda told: heard.append(f"second {told.kind}"))
+    await until(lambda: len(heard) == 4)
+    assert heard == ["first recorded", "second recorded"] * 2
     await peers.close()

@@ -164,6 +164,18 @@ async def test_refused_sources_and_messages_to_webhooks_are_told_of(
         assert await heard(2) == [Notice(Kind.POISON, "bad"), Notice(Kind.MESSAGE, "msg_a_2")]
 
 
+async def test_a_notice_of_a_later_version_is_passed_over(
+    live_redis: LiveRedis, prefix: str, one: Stock, signals: RedisSignals
+) -> None:
+    before = (await signals.now()).notice
+    async with open_redis(live_redis.url, prefix) as server:
+        key = server.key("notices")
+        await server.command("XADD", key, "*", "kind", "unheard-of", "about", "a")
+    await one.write(Poison("bad", at(0), at(100)))
+    async with _heard(signals.notices(before)) as heard:
+        assert await heard(1) == [Notice(Kind.POISON, "bad")]
+
+
 async def test_who_listens_is_gone_at_once_even_while_redis_is_away(
     own_redis: LiveRedis,
 ) -> None:
