@@ -105,8 +105,7 @@ class Node:
             return None
         died = WorkerCrashedError("Node after node went away while it worked on this.")
         await self._service.take(job_id, died)
-        job = await self._service.end_of(job_id)
-        return result_of(job_document(job)) if job.state in _WITH_RESULT else None
+        return _outcome(await self._service.end_of(job_id))
 
     async def _job_id(self, queued: QueuedJob) -> str:
         match queued.name:

@@ -151,10 +151,13 @@ class GiveUp(Protocol):
     """Is told of a job that ends without being done, to record its end."""
 
     async def __call__(self, job: QueuedJob, why: GivenUp, /) -> object:
-        """Record it. If this raises, the job is handed back, and it comes to this again.
+        """Record it. If anything else is raised, the job is handed back and comes to this again.
 
         Returns:
             The return value of a job that was given up when something of it was made; else None.
+
+        Raises:
+            UnrecoverableError: What the job fails with, where more is known than `why`.
         """
 
 

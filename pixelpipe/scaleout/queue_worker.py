@@ -298,6 +298,8 @@ class QueueWorker:
     async def _given_up(self, job: QueuedJob, why: GivenUp) -> Outcome:
         try:
             value = await self._work.give_up(job, why)
+        except UnrecoverableError as error:
+            return Failed(error)
         except Exception:  # noqa: BLE001 - as above
             _log.exception("the end of a job could not be recorded", job=job.id)
             await asyncio.sleep(_AGAIN_S)

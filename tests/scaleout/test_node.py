@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from bullmq import UnrecoverableError
 from pytest_aiohttp import AiohttpServer
 
 from pixelpipe.errors import InvalidSpecError, MemoryFullError
@@ -105,3 +106,15 @@ async def test_what_was_made_is_told_also_of_a_job_that_is_given_up(node: Node, 
     assert await node.give_up(queued, GivenUp.STALLED) is None  # It was never begun.
     await node.process(queued)
     assert _state(await node.give_up(queued, GivenUp.STALLED)) == "completed"
+
+
+async def test_a_job_that_had_failed_before_it_was_given_up_says_what_was_wrong(
+    node: Node, url: str
+) -> None:
+    queued = Queued(url, variants=[{"name": "a", "max_bytes": 200, "format": "png"}])
+    with pytest.raises(UnrecoverableError) as failed:
+        await node.process(queued)
+    with pytest.raises(UnrecoverableError) as given_up:
+        await node.give_up(queued, GivenUp.STALLED)
+    assert str(given_up.value) == str(failed.value)
+    assert not str(failed.value).startswith("worker-")
