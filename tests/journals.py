@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -154,9 +154,9 @@ def redis_stock(server: RedisServer, shelf: Shelf | None = None, **options: Any)
     """In Redis; the shelf answers as a store far away would, after others had their turn."""
     shelf = shelf or Shelf()
 
-    async def present(blob: Blob) -> bool:
+    async def present(blobs: Collection[Blob]) -> Sequence[bool]:
         await asyncio.sleep(0)
-        return shelf.present(blob)
+        return [shelf.present(blob) for blob in blobs]
 
     async def remove(sha256: str) -> None:
         await asyncio.sleep(0)

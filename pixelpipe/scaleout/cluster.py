@@ -4,15 +4,14 @@ import asyncio
 import os
 import platform
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
 
 from redis.exceptions import RedisError
 
 from pixelpipe.errors import StorageFailedError
+from pixelpipe.jobs.model import Blob
 from pixelpipe.jobs.ports import Journal, Outbox, RemoteBlobs, SharedBlobs, SweptBlobs
 from pixelpipe.kept_secrets import URL_SECRETS, WEBHOOK_SECRETS
 from pixelpipe.scaleout.line import Line
@@ -30,9 +29,6 @@ from pixelpipe.scaleout.redis_writing import Store
 
 # A blob that no job refers to any more is left alone for so long: other nodes may be reading it.
 _UNUSED_S = 60.0
-
-_Argument = TypeVar("_Argument")
-_Result = TypeVar("_Result")
 
 # Opens the blobs that belong to the journal of this id.
 OpenBlobs = Callable[[str], AbstractAsyncContextManager[SharedBlobs]]
@@ -156,8 +152,12 @@ def _owner() -> str:
 def _store(blobs: SweptBlobs) -> Store:
     if isinstance(blobs, ObjectBlobs):
         return Store(blobs.present, blobs.remove_now, blobs.doubt)
-    return Store(partial(_in_thread, blobs.holds), partial(_in_thread, blobs.remove))
 
+    def present(wanted: Collection[Blob]) -> Awaitable[Sequence[bool]]:
+        # All of them in one go: to change threads costs more than to look.
+        return asyncio.to_thread(lambda: [blobs.holds(blob) for blob in wanted])
 
-def _in_thread(function: Callable[[_Argument], _Result], argument: _Argument) -> Awaitable[_Result]:
-    return asyncio.to_thread(function, argument)
+    def remove(sha256: str) -> Awaitable[None]:
+        return asyncio.to_thread(blobs.remove, sha256)
+
+    return Store(present, remove)

@@ -10,7 +10,7 @@ go is told in `objects_removal`.
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from enum import Enum
 from functools import partial
@@ -42,6 +42,7 @@ PART_BYTES = 8 * 1024 * 1024
 _PARTS_AT_ONCE = 4
 # Each holds a copy of what it sends.
 _SENT_AT_ONCE = 16
+_LOOKED_FOR_AT_ONCE = 32
 
 # What variants come in; the store says so to those who come by a link.
 _BEGINNINGS = (
@@ -198,12 +199,21 @@ class ObjectBlobs:
         """Whether the blob is sure to be there; see the port."""
         return self._presence.holds(blob)
 
-    async def present(self, blob: Blob) -> bool:
-        """Whether the blob is there: as is known here, or else as the store says.
+    async def present(self, blobs: Collection[Blob]) -> Sequence[bool]:
+        """Which of the blobs are there: as is known here, or else as the store says.
 
         Raises:
             StorageFailedError: That could not be found out.
         """
+        at_once = asyncio.Semaphore(_LOOKED_FOR_AT_ONCE)
+
+        async def look(blob: Blob) -> bool:
+            async with at_once:
+                return await self._present(blob)
+
+        return await asyncio.gather(*map(look, blobs))
+
+    async def _present(self, blob: Blob) -> bool:
         if self._presence.holds(blob):
             return True
         moment = self._presence.moment()

@@ -17,7 +17,6 @@ from pixelpipe.scaleout.redis_read_scripts import COUNTERS
 from pixelpipe.scaleout.redis_server import RedisServer
 from pixelpipe.scaleout.redis_write_scripts import SETTLE, WITHDRAW, WRITE
 
-_LOOKED_FOR_AT_ONCE = 32
 # Jobs whose blobs are known to be referred to, so that they are not looked for again.
 _JOBS_KNOWN = 2_000
 # While a sweep removes a blob, who wants it waits: so often, for so long.
@@ -56,13 +55,14 @@ class Store:
     """What is asked of the store of blobs.
 
     Attributes:
-        present: Whether a blob is there, as whoever put or saw it last knows, or as the store says.
+        present: Which of these blobs are there, as whoever put or saw one last knows, or as the
+            store says.
         remove: Removes a blob; on return it is gone, or was not there.
         doubt: Called when others may have removed what was put or seen so far: from now on only
             what is put or seen later is sure to be there.
     """
 
-    present: Callable[[Blob], Awaitable[bool]]
+    present: Callable[[Collection[Blob]], Awaitable[Sequence[bool]]]
     remove: Callable[[str], Awaitable[None]]
     doubt: Callable[[], None] = lambda: None
 
@@ -174,13 +174,7 @@ class RedisWriter:
 
     async def _looked_for(self, blobs: Collection[Blob]) -> Mapping[str, bool]:
         """Which of the blobs are in the store, by digest."""
-        at_once = asyncio.Semaphore(_LOOKED_FOR_AT_ONCE)
-
-        async def look(blob: Blob) -> bool:
-            async with at_once:
-                return await self._store.present(blob)
-
-        found = await asyncio.gather(*map(look, blobs))
+        found = await self._store.present(blobs) if blobs else ()
         return dict(zip((blob.sha256 for blob in blobs), found, strict=True))
 
     def _unknown(self, records: Sequence[Entry]) -> Collection[Blob]:

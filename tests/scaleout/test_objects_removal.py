@@ -258,7 +258,7 @@ async def test_a_removal_by_another_node_before_the_answer_to_a_put_is_not_forgo
 
     monkeypatch.setattr(store, "put_async", slow)
     await process.put()
-    assert not await process.blobs.present(blob())
+    assert await process.blobs.present([blob()]) == [False]
 
 
 async def test_what_could_not_be_removed_is_asked_about_again(
