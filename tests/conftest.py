@@ -7,6 +7,7 @@ Two processes run the tests, each a module at a time. Tests that compare times a
 while one of them runs, the other process waits.
 """
 
+import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 
@@ -40,6 +41,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def _logs() -> None:
     """Warnings and errors as the program logs them, in the report of a test that fails."""
     configure_logs("warning")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """What a script begins in the background ignores SIGINT, and so would what it begins."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
