@@ -2,7 +2,8 @@
 
 Every mode has a server, or a front with nodes behind it, of its own on this machine, started once
 and loaded in turns; a front takes no jobs. All have as many workers in all as there are cores, but
-each node has one at least. Pictures are files in every mode (`file://` over Redis), so that the
+each node has one at least; where that is more, an embedded server with as many shows what they cost
+one another. Pictures are files in every mode (`file://` over Redis), so that the
 journal and the queue make the difference, and no S3 server takes the CPU time of the machine.
 
 CPU is of all of PixelPipe's processes by the job, Redis' own apart from it. Ratios are to
@@ -27,7 +28,7 @@ from statistics import median
 from rich.table import Table
 
 from argument_types import count
-from benchmark.cluster_modes import CORES, EMBEDDED, MODES, Mode, Started, started
+from benchmark.cluster_modes import CORES, EMBEDDED, MODES, ONE_NODE, Mode, Started, started
 from benchmark.cluster_queue import QueueLimit, QueueRate, queue_limit
 from benchmark.goals import Goal
 from benchmark.pictures import SMALL, Picture, drawn, photograph
@@ -108,7 +109,7 @@ async def _bench(options: argparse.Namespace) -> Report:
     cases = list(_cases(options))
     rounds = 1 if options.smoke else options.rounds
     # At its smallest one of each kind.
-    modes = (EMBEDDED, MODES[2]) if options.smoke else MODES
+    modes = (EMBEDDED, ONE_NODE) if options.smoke else MODES
     measured: _Rounds = {case.name: {mode.name: [] for mode in modes} for case in cases}
     with tempfile.TemporaryDirectory(prefix="pixelpipe-bench-") as name:
         folder = Path(name)

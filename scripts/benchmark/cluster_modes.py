@@ -23,24 +23,30 @@ class Mode:
         name: What it is called.
         processes: How many serve, where there is no Redis.
         nodes: How many work behind a front that does not; none where there is no Redis.
+        least: It has so many workers, also where there are fewer cores.
     """
 
     name: str
     processes: int = 1
     nodes: int = 0
+    least: int = 1
 
     @property
     def workers(self) -> tuple[int, ...]:
         """How many workers each process, or each node, has: together one a core if they can."""
         many = self.nodes or self.processes
-        return tuple(max(1, CORES // many + (n < CORES % many)) for n in range(many))
+        total = max(CORES, many, self.least)
+        return tuple(total // many + (n < total % many) for n in range(many))
 
 
 EMBEDDED = Mode("embedded")
+ONE_NODE = Mode("1 node", nodes=1)
 MODES = (
     EMBEDDED,
+    # What three workers cost one another where there are two cores, whoever has them.
+    *([Mode("3 workers", least=3)] if CORES < 3 else []),  # noqa: PLR2004
     Mode("2 processes", processes=2),
-    Mode("1 node", nodes=1),
+    ONE_NODE,
     Mode("2 nodes", nodes=2),
     Mode("3 nodes", nodes=3),
 )
