@@ -45,7 +45,7 @@ def test_every_mode_has_a_worker_by_core_and_each_process_one_at_least() -> None
         many = mode.nodes or mode.processes
         assert len(mode.workers) == many
         assert min(mode.workers) >= 1
-        assert sum(mode.workers) == max(CORES, many)
+        assert sum(mode.workers) == max(CORES, many, mode.least)
 
 
 def test_redis_is_busy_when_putting_and_taking_take_all_its_time() -> None:
