@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 from weakref import WeakValueDictionary
 
 import structlog
-from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import AlreadyExistsError, BaseError
 
 from pixelpipe.errors import StorageFailedError, WrongDigestError
 from pixelpipe.formats.registry import FORMATS, Format
@@ -40,6 +40,7 @@ GRACE_S = 600.0
 # S3 takes up to 5 GB in one request, but whatever breaks it off starts it from the beginning.
 PART_BYTES = 8 * 1024 * 1024
 _PARTS_AT_ONCE = 4
+_PARTS_GONE = "<Code>InvalidBlockList</Code>"
 # Each holds a copy of what it sends.
 _SENT_AT_ONCE = 16
 _LOOKED_FOR_AT_ONCE = 32
@@ -274,9 +275,7 @@ class ObjectBlobs:
             with self._place.asked():
                 if len(content) > PART_BYTES:
                     fresh = not (there or await self._is_there(key))
-                    made = await put(
-                        use_multipart=True, chunk_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE
-                    )
+                    made = await self._in_parts(put)
                 elif there:
                     fresh, made = False, await put(use_multipart=False)
                 else:
@@ -285,6 +284,17 @@ class ObjectBlobs:
             raise self._place.away("no such bucket") from None
         self._presence.verify(blob, made["e_tag"])
         return fresh
+
+    async def _in_parts(self, put: "Callable[..., Awaitable[PutResult]]") -> "PutResult":
+        try:
+            return await put(
+                use_multipart=True, chunk_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+            )
+        except BaseError as error:
+            # Azure drops everybody's parts once one has put the same blob together.
+            if _PARTS_GONE not in str(error):
+                raise
+            return await put(use_multipart=False)
 
     async def _create(self, put: "Callable[..., Awaitable[PutResult]]") -> "tuple[bool, PutResult]":
         try:

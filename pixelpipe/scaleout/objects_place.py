@@ -30,10 +30,15 @@ _RETRIES = 2
 _RETRY_S = 10.0
 _BACKOFF_S, _BACKOFF_MOST_S = 0.1, 1.0
 
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT")
+_ENDPOINTS = (
+    *("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    *("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "GOOGLE_BASE_URL"),
+)
 _NO_PLACE = re.compile(r"<Code>(NoSuchBucket|ContainerNotFound)</Code>")
 _STATUS = re.compile(r"status code: (\d{3}[A-Za-z ]*)")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+# The name of what obstore met, such as MissingAccount.
+_CAUSE = re.compile(r"source: ([A-Z]\w{1,60}),?$", re.MULTILINE)
 
 _log = structlog.get_logger(__name__)
 
@@ -63,10 +68,15 @@ class Place:
     quick: "ObjectStore"
     signer: Signer | None = field(default=None, repr=False)
     trouble: str | None = None
+    _signs: bool = field(default=True, init=False, repr=False)
 
     @contextmanager
-    def asked(self) -> Iterator[None]:
+    def asked(self, *, conditional: bool = False) -> Iterator[None]:
         """Around a request.
+
+        Args:
+            conditional: Whether it has a condition. Else a conflict is a refusal: Azure has them
+                for a container that is being deleted, and for a blob that somebody has leased.
 
         Raises:
             NotThereError: There is no such object.
@@ -80,8 +90,10 @@ class Place:
             if _NO_PLACE.search(str(error)):
                 raise self.away(_brief(error)) from None
             raise NotThereError from None
-        except (AlreadyExistsError, PreconditionError):
-            raise
+        except (AlreadyExistsError, PreconditionError) as error:
+            if conditional:
+                raise
+            raise self.away(_brief(error)) from None
         except (BaseError, OSError) as error:
             raise self.away(_brief(error)) from None
 
@@ -93,6 +105,12 @@ class Place:
         return StorageUnavailableError(
             "The server's object storage does not answer, or refuses; try again in a while."
         )
+
+    def unsigned(self, error: Exception) -> None:
+        """Log, once, that no URL could be signed; that says nothing of the store."""
+        if self._signs:
+            _log.warning("no URL can be signed", storage=self.shown, why=_brief(error))
+        self._signs = False
 
     def there(self) -> None:
         """Note that the store can be used."""
@@ -146,5 +164,6 @@ def _store(url: str, *, plain: bool, request_s: float, retries: int) -> "ObjectS
 def _brief(error: Exception) -> str:
     """What went wrong, without a URL or anything that the store said."""
     text = str(error)
-    found = [found[1].strip() for found in (_STATUS.search(text), _CODE.search(text)) if found]
+    told = (each.search(text) for each in (_STATUS, _CODE, _CAUSE))
+    found = [match[1].strip() for match in told if match]
     return ", ".join([type(error).__name__, *found])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import obstore
-from obstore.exceptions import PreconditionError
+from obstore.exceptions import BaseError, PreconditionError
 
 from pixelpipe.errors import StorageFailedError, StorageUnavailableError
 from pixelpipe.jobs.ports import LINK_S, PIECE_BYTES
@@ -77,11 +77,12 @@ class StoredObject:
 
     async def link(self, headers: Mapping[str, str]) -> str | None:
         """A signed URL; see the port."""
-        store: Any = self.place.store  # of a kind that signs, or else it says so
+        store: Any = self.place.quick  # of a kind that signs, or else it says so
         try:
-            with self.place.asked():
-                url = await obstore.sign_async(store, "GET", self.key, timedelta(seconds=LINK_S))
-        except ValueError:  # There are stores that sign nothing.
+            url = await obstore.sign_async(store, "GET", self.key, timedelta(seconds=LINK_S))
+        except (BaseError, OSError, ValueError) as error:
+            # Nor does every credential: a token cannot, and a role has to be allowed to.
+            self.place.unsigned(error)
             return None
         if self.place.signer is not None and (own := self.place.signer.with_headers(url, headers)):
             return own
@@ -96,7 +97,7 @@ class StoredObject:
             StorageFailedError: They cannot be read, or are not what was stored.
         """
         try:
-            with self.place.asked():
+            with self.place.asked(conditional=True):
                 found = obstore.get(
                     self.place.store,
                     self.key,
@@ -108,7 +109,7 @@ class StoredObject:
 
     async def _stream(self, start: int, stop: int) -> "BytesStream":
         try:
-            with self.place.asked():
+            with self.place.asked(conditional=True):
                 found = await self.place.store.get_async(
                     self.key, options={"range": (start, stop), "if_match": self.etag}
                 )

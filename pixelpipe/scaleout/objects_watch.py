@@ -158,7 +158,7 @@ class Watch:
     async def _claimed(self) -> str:
         """Whose it is, ours if it was nobody's."""
         try:
-            with self._place.asked():
+            with self._place.asked(conditional=True):
                 await self._place.quick.put_async(
                     OWNER, self._owner.encode(), mode="create", use_multipart=False
                 )
