@@ -1,6 +1,7 @@
 """Where a job goes once it is recorded: to the workers here, or to whichever node has room."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from pixelpipe.jobs.model import Job, JobState
 from pixelpipe.jobs.ports import Journal, Listing
 from pixelpipe.jobs.runner import Runner
 
-_AGAIN_S = 1.0
+_AGAIN_FIRST_S, _AGAIN_MOST_S = 0.02, 1.0
 # A job that is younger is on its way.
 _LOOK_S = 30.0
 _OPEN = frozenset({JobState.QUEUED, JobState.RUNNING})
@@ -36,12 +37,16 @@ class Queue(Protocol):
     def leads(self) -> bool:
         """Whether of all who put jobs in this one looks for those that did not get there."""
 
-    async def put(self, job: Job, *, again: bool = False) -> None:
+    async def put(self, job: Job, *, again: bool = False) -> bool:
         """Put a job in; one that is there is left as it is.
 
         Args:
             job: An open one.
             again: Whether it may have been through the queue before, and ended there.
+
+        Returns:
+            Whether it is in. A node that has it may be about to tell of its earlier end, after
+            which nobody would take it any more: then it is to be put in again a little later.
 
         Raises:
             StorageFailedError: It may not be in; to put it again is safe.
@@ -156,13 +161,14 @@ class ToQueue:
 
     async def _put(self, job: Job, *, again: bool) -> None:
         try:
-            await self._queue.put(job, again=again)
+            if await self._queue.put(job, again=again):
+                return
         except StorageFailedError as error:
             # It is in the journal, and so it was accepted.
             _log.warning("a job could not be queued yet", job=job.id, error=str(error))
-            late = asyncio.create_task(self._insist(job, again=again))
-            self._late.add(late)
-            late.add_done_callback(self._late.discard)
+        late = asyncio.create_task(self._insist(job.id, again=again))
+        self._late.add(late)
+        late.add_done_callback(self._late.discard)
 
     def check_room(self) -> None:
         """Refuse what finds too many in the queue; see the protocol."""
@@ -209,11 +215,14 @@ class ToQueue:
                     await self._queue.put(job, again=True)
             behind = (found[-1].created_at, found[-1].id)
 
-    async def _insist(self, job: Job, *, again: bool) -> None:
-        while True:
-            await asyncio.sleep(_AGAIN_S)
-            try:
-                await self._queue.put(job, again=again)
-            except StorageFailedError:
-                continue
-            return
+    async def _insist(self, job_id: str, *, again: bool) -> None:
+        rest_s = _AGAIN_FIRST_S
+        there = False
+        while not there:
+            await asyncio.sleep(rest_s)
+            rest_s = min(2 * rest_s, _AGAIN_MOST_S)
+            with suppress(StorageFailedError):
+                job = await self._journal.get(job_id)
+                if job is None or job.state is not JobState.QUEUED:
+                    return  # Somebody has it, or it is not wanted any more.
+                there = await self._queue.put(job, again=again)

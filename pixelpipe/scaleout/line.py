@@ -9,9 +9,6 @@ from pixelpipe.scaleout.queue import JobQueue
 from pixelpipe.scaleout.queue_format import VERSION
 
 _COUNT_S = 1.0
-# A worker tells of an end at most so long after it is in the journal, if nothing is amiss.
-_SETTLED_S = 2.5
-_LOOK_S = 0.02
 
 
 class Line:
@@ -56,14 +53,17 @@ class Line:
             self._counting.cancel()
             await asyncio.gather(self._counting, return_exceptions=True)
 
-    async def put(self, job: Job, *, again: bool = False) -> None:
+    async def put(self, job: Job, *, again: bool = False) -> bool:
         """Put a job in; see the port."""
         if again:
-            if await self._is_in(job):
-                return
+            found = await self._queue.find(job.id)
+            if found is not None:
+                # It ends in the journal first: its last run may not have been told of here yet.
+                return not found.taken or job.state is not JobState.QUEUED
             await self._queue.remove(job.id)
         await self._queue.add(job.id, {"version": VERSION}, priority=job.priority)
         self._waiting += 1
+        return True
 
     async def withdraw(self, job_id: str) -> bool:
         """Take a job out, or tell the node that has it to let go of it; see the port."""
@@ -75,20 +75,6 @@ class Line:
         if await self._queue.remove(job_id):
             return True
         await self._queue.cancel(job_id)
-        return False
-
-    async def _is_in(self, job: Job) -> bool:
-        """Whether the queue has the job, and not only for a moment longer.
-
-        A job ends in the journal first. One that is tried again at once may be found taken by the
-        worker that is about to tell of its end, after which nobody would take it any more.
-        """
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + _SETTLED_S
-        while (found := await self._queue.find(job.id)) is not None:
-            if not found.taken or job.state is not JobState.QUEUED or loop.time() > until_s:
-                return True
-            await asyncio.sleep(_LOOK_S)
         return False
 
     async def _count(self) -> None:

@@ -179,10 +179,24 @@ async def test_failed_variants_go_through_the_queue_again(town: Town, line: Line
     assert (await work).state is JobState.COMPLETED
 
 
-async def test_what_could_not_be_queued_is_accepted_and_queued_later(
-    town: Town, line: Line, monkeypatch: pytest.MonkeyPatch
+async def test_a_job_whose_node_has_not_told_the_queue_of_its_end_is_queued_after_that(
+    town: Town, line: Line
 ) -> None:
-    monkeypatch.setattr(dispatch, "_AGAIN_S", 0.01)
+    front, one, two = town.houses
+    job = await front.submit(32)
+    await one.run(line.take(), WorkerCrashedError("x"))
+    await front.service.retry(job.id, EVERYBODYS)
+    assert not line.ids
+    line.taken.clear()
+    await until(lambda: line.ids == [job.id])
+    work = working(two, line.take())
+    await two.finish(await two.stored(job.id))
+    assert (await work).state is JobState.COMPLETED
+
+
+async def test_what_could_not_be_queued_is_accepted_and_queued_later(
+    town: Town, line: Line
+) -> None:
     front, *_ = town.houses
     line.away = True
     job = await front.submit(32)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pixelpipe.errors import StorageFailedError
 from pixelpipe.jobs.fleet import Fleet
-from pixelpipe.jobs.model import Event, Job
+from pixelpipe.jobs.model import Event, Job, JobState
 from pixelpipe.jobs.peers import Notice
 from pixelpipe.jobs.reach import EVERYBODYS
 from tests.jobs.gates import PATIENCE_S
@@ -74,12 +74,14 @@ class Line:
         """How many wait."""
         return len(self.ids)
 
-    async def put(self, job: Job, *, again: bool = False) -> None:
+    async def put(self, job: Job, *, again: bool = False) -> bool:
         """Put a job in."""
-        del again
         self._check()
+        if again and job.id in self.taken and job.state is JobState.QUEUED:
+            return False
         if job.id not in self.taken and job.id not in self.ids:
             self.ids.append(job.id)
+        return True
 
     async def withdraw(self, job_id: str) -> bool:
         """Take a job out that nobody has."""

@@ -10,7 +10,6 @@ from bullmq import Queue
 
 from pixelpipe.jobs.model import JobState, new_job_id
 from pixelpipe.scaleout.line import Line
-from pixelpipe.scaleout.queue import Found
 from pixelpipe.scaleout.queue_job import GivenUp, QueuedJob
 from tests.journals import make_job
 from tests.scaleout.queues import PATIENCE_S, House, soon, until
@@ -99,14 +98,9 @@ async def test_another_programs_job_that_waits_stays_to_be_told_of_its_end(
 
 
 async def test_a_job_tried_again_before_its_end_is_told_is_done_again(
-    house: House, line: Line, monkeypatch: pytest.MonkeyPatch
+    house: House, line: Line
 ) -> None:
-    held, job, find = Held(), make_job(new_job_id()), house.queue.find
-
-    async def found(journal_id: str) -> Found | None:
-        answer = await find(journal_id)
-        held.go_on.set()
-        return answer
+    held, job = Held(), make_job(new_job_id())
 
     async def begun_again() -> bool:
         return held.starts == 2
@@ -114,8 +108,10 @@ async def test_a_job_tried_again_before_its_end_is_told_is_done_again(
     await line.put(job)
     async with house.working(held.process):
         await soon(held.begun)
-        monkeypatch.setattr(house.queue, "find", found)
-        await line.put(job, again=True)
+        assert not await line.put(job, again=True)
+        held.go_on.set()
+        await house.completed(job.id)
+        assert await line.put(job, again=True)
         await until(begun_again)
 
 
