@@ -24,6 +24,7 @@ from pixelpipe.errors import (
 )
 from pixelpipe.jobs.model import Job, JobState
 from pixelpipe.jobs.reach import EVERYBODYS
+from pixelpipe.jobs.records import LostJobError
 from pixelpipe.jobs.submission import Caller, Sender, Submission, Wishes
 from pixelpipe.jobs.views import job_document
 from pixelpipe.recipes.mistakes import Mistake, invalid_spec
@@ -84,8 +85,7 @@ class Node:
             UnrecoverableError: It has failed, or was cancelled.
             PixelPipeError: It was not begun; what it says.
         """
-        job_id = await self._job_id(queued)
-        await self._service.take(job_id)
+        job_id = await self._begun(queued)
         telling = asyncio.create_task(self._tell(queued, job_id))
         try:
             job = await self._service.end_of(job_id)
@@ -102,10 +102,18 @@ class Node:
             return None
         if why is GivenUp.CANCELLED:
             await self._service.cancel_taken(job_id)
-            return None
-        died = WorkerCrashedError("Node after node went away while it worked on this.")
-        await self._service.take(job_id, died)
+        else:
+            died = WorkerCrashedError("Node after node went away while it worked on this.")
+            await self._service.take(job_id, died)
         return _outcome(await self._service.end_of(job_id))
+
+    async def _begun(self, queued: QueuedJob) -> str:
+        while True:
+            job_id = await self._job_id(queued)
+            await self._service.take(job_id)
+            if queued.name != queue_format.IMAGE or await self._service.exists(job_id):
+                return job_id
+            # Its acceptance was recorded without an answer, and withdrawn until it was claimed.
 
     async def _job_id(self, queued: QueuedJob) -> str:
         match queued.name:
@@ -127,8 +135,9 @@ class Node:
             try:
                 async with self._turns:
                     await self._accept(wanted, job_id, queued.priority)
-            except (MemoryFullError, StorageUnavailableError) as error:
-                # Its program cannot help it, and may have given it one try.
+            except (MemoryFullError, StorageUnavailableError, LostJobError) as error:
+                # Its program cannot help it, and may have given it one try; or whoever had it
+                # before us, and does not know that he lost it, accepts it just now.
                 _log.info("a job is not accepted yet", job=job_id, reason=str(error))
                 await asyncio.sleep(_AGAIN_S)
         return job_id

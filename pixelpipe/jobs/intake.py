@@ -26,7 +26,7 @@ from pixelpipe.jobs.patience import put_patiently
 from pixelpipe.jobs.places import Places
 from pixelpipe.jobs.plans import Planned, Plans
 from pixelpipe.jobs.ports import Digest
-from pixelpipe.jobs.records import BlobMissingError, Key, KeyTakenError
+from pixelpipe.jobs.records import BlobMissingError, Key, KeyTakenError, LostJobError
 from pixelpipe.jobs.reuse import reuse_key
 from pixelpipe.jobs.runner import Runner
 from pixelpipe.jobs.stores import Stores
@@ -165,6 +165,8 @@ class Intake:
         sha256 = submission.upload.sha256
         reuse_keys = (reuse_key(sha256, wish) for wish in planned.wishes)
         job = new_job(submission, info, planned.plan, reuse_keys)
+        if self._runner.is_live(job.id):
+            raise LostJobError(job.id)  # Whoever had it here before us is about to accept it.
         lease = submission.upload.take_over()
         # In a task of its own: were the client to go now, the storage's thread would still be
         # reading from a lease that is somebody else's by then.

@@ -33,6 +33,8 @@ from pixelpipe.recipes.plan import Plan
 _CANCEL_S = 1.0
 # A notice may be lost.
 _ASKED = 4
+# Who took it may have lost it at once.
+_WITHDRAWN = 3
 
 _log = structlog.get_logger(__name__)
 
@@ -153,10 +155,10 @@ class Lifecycle:
         job = await self.get(job_id, reach)
         if job.deleted_at is not None:
             return None
-        if self._runner.is_live(job_id):
-            if live is None:  # It was taken up again meanwhile.
-                return await self.delete(job_id, reach)
+        if live is not None and self._runner.is_live(job_id):
             raise StorageFailedError("The job's end cannot be recorded yet; try again.")
+        if self._runner.is_live(job_id) or not self._peers.alone:
+            return await self.delete(job_id, reach)  # It was taken up again, here or elsewhere.
         raise ShuttingDownError("The job has not ended, and the server is shutting down.")
 
     def abandon(self, job_id: str) -> None:
@@ -167,9 +169,14 @@ class Lifecycle:
 
     async def _cancel_elsewhere(self, job_id: str, reach: Reach) -> Job:
         """Have whoever runs the job stop it; one that waits for anybody is stopped here."""
-        if await self._dispatch.withdraw(job_id):
+        for _ in range(_WITHDRAWN):
+            if not await self._dispatch.withdraw(job_id):
+                break
             await self.cancel_here(job_id)
-            return await self.get(job_id, reach)
+            job = await self.get(job_id, reach)
+            if job.ended or self._runner.is_live(job_id):
+                return job
+            # It was on its way there, and somebody took it before it was claimed here.
         async with self._elsewhere.watching([job_id]):
             for _ in range(_ASKED):
                 self._peers.tell(Notice(Kind.CANCEL, job_id))
@@ -179,9 +186,7 @@ class Lifecycle:
 
     async def cancel_here(self, job_id: str) -> None:
         """End a job that is under way nowhere; see `JobService.cancel_taken`."""
-        await self._runner.gone(job_id)
-        job = await self._stores.journal.get(job_id)
-        if job is not None and not job.ended and (taken := await self._take(job)):
+        if taken := await self._taken(job_id):
             self._runner.cancel(job_id)
             self._runner.start(taken)
             await self._runner.wait(job_id, _CANCEL_S)
@@ -209,17 +214,24 @@ class Lifecycle:
             raise
 
     async def _take_on(self, job_id: str, doom: PixelPipeError | None) -> None:
-        await self._runner.gone(job_id)  # It may have been lost here, and come back.
-        job = await self._stores.journal.get(job_id)
-        if job is None or job.ended or job.deleted_at is not None:
-            return
-        taken = await self._take(job)
+        taken = await self._taken(job_id)
         if taken is None:
             return
         if doom is None:
             await self._resume(taken)
         else:
             self._runner.start(taken, doom=doom)
+
+    async def _taken(self, job_id: str) -> Job | None:
+        """The job, as of `_take`, once it is not under way here."""
+        while True:
+            await self._runner.gone(job_id)  # It may have been lost here, and come back.
+            # Whoever claims a job must have enlisted it before the next one here claims it.
+            async with self._stores.turns.of(job_id):
+                if self._runner.is_live(job_id):
+                    continue
+                job = await self._stores.journal.get(job_id)
+                return await self._take(job) if job is not None and not job.ended else None
 
     async def _take(self, job: Job) -> Job | None:
         """The job, claimed for us and enlisted; None if somebody else was quicker, or it ended."""
@@ -230,7 +242,8 @@ class Lifecycle:
             return None
         # Whoever had it may not know that he lost it, and have gone on until it was claimed.
         found = await self._found(job) if had else job
-        self._runner.enlist(found)
+        if found is not None:
+            self._runner.enlist(found)
         return found
 
     async def take_up(self, job: Job) -> None:
@@ -241,15 +254,18 @@ class Lifecycle:
                 begun it in between.
         """
         found = await self._found(job)
-        self._runner.enlist(found)
-        await self._resume(found)
+        if found is not None:
+            self._runner.enlist(found)
+            await self._resume(found)
 
-    async def _found(self, job: Job) -> Job:
-        """A job that was just claimed for us, as it is by now."""
+    async def _found(self, job: Job) -> Job | None:
+        """A job that was just claimed for us, as it is by now; None if another has it since."""
         try:
-            return await self._stores.journal.get(job.id) or job
+            found = await self._stores.journal.get(job.id)
         except StorageFailedError:
             return job  # It is nobody else's any more, and must not be left.
+        # With the epoch of whoever has it by now, what we write would be taken for his.
+        return found if found is not None and found.epoch == job.epoch else None
 
     async def recover(self) -> int:
         """Take up every unfinished job again; see `JobService.recover`."""

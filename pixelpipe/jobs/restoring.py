@@ -122,13 +122,22 @@ class Restorer:
         The job may have been taken up again, or deleted, while they were made.
         """
         async with self._stores.turns.of(job_id):
-            job = self._runner.find(job_id) or await self._stores.journal.get(job_id)
+            live = self._runner.find(job_id)
+            job = live or await self._stores.journal.get(job_id)
             variant = job.variant(name) if job else None
             try:
-                if job is None or variant is None:
+                # Of one that is under way elsewhere, whoever runs it says how it stands.
+                if job is None or variant is None or not (live or job.ended):
                     raise LostJobError(job_id)
                 variant.blob = blob
                 await self._stores.recorder.record(job, None, [job.variants.index(variant)])
             except RefusedError as error:
                 self._stores.suspects.add(blob.sha256)
-                raise JobGoneError("The job was deleted meanwhile.") from error
+                raise await self._refused(job_id) from error
+
+    async def _refused(self, job_id: str) -> PixelPipeError:
+        """Why what was made again is not the job's."""
+        job = await self._stores.journal.get(job_id)
+        if job is None or job.deleted_at is not None:
+            return JobGoneError("The job was deleted meanwhile.")
+        return StorageFailedError("The variant was lost, and its job is being tried again.")

@@ -219,8 +219,11 @@ class Runner:
             await self._finish(job, ended)
         except StorageFailedError:
             _log.exception("the end of a job could not be recorded", job=job.id)
+            live.lost = True
         except _UNFINISHED:
-            pass  # It is taken up again at the next start, or is somebody else's by now.
+            # It is taken up again at the next start, or is somebody else's by now. Its end may have
+            # been on its way to the journal: that knows.
+            live.lost = True
         finally:
             del self._live[job.id]
             live.ended.set()

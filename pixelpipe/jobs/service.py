@@ -176,6 +176,7 @@ class JobService:
                 ImageTooSmallError, ExceedsMemoryError, PoisonedSourceError), or the key
                 (KeyReusedError, JobGoneError), or there is no room or storage
                 (QueueFullError, StorageFullError, StorageFailedError, ShuttingDownError).
+            LostJobError: There is, or is about to be, a job of the id that the submission gives.
         """
         return await self._intake.accept(submission, held=held)
 
@@ -288,9 +289,9 @@ class JobService:
                 self._runner.cancel(job_id)
             raise
         self._runner.detach(job_id)
-        if self._peers.alone or over:
+        if over or (self._peers.alone and not job.ended):
             return job
-        # It was never here, or has been claimed by another process meanwhile.
+        # It was never here, or another process has it by now, or its end could not be recorded.
         left_s = max(0.0, until_s - asyncio.get_running_loop().time())
         await self._others.wait(job_id, left_s, self._lifecycle.abandon if cancel_left else None)
         return await self.get(job_id, EVERYBODYS)

@@ -304,10 +304,10 @@ class QueueWorker:
             _log.exception("the end of a job could not be recorded", job=job.id)
             await asyncio.sleep(_AGAIN_S)
             return Returned()
+        if value is not None:  # It had ended before it could be cancelled, perhaps.
+            return Done(value)
         if why is GivenUp.CANCELLED:
             return Failed(UnrecoverableError(_CANCELLED_TEXT))
-        if value is not None:
-            return Done(value)
         return Failed(
             failure(WorkerCrashedError("Worker after worker went away while it did the job."))
         )

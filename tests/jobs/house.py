@@ -2,11 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from pixelpipe.errors import PixelPipeError
 from pixelpipe.jobs.fleet import ALONE, Fleet
@@ -27,6 +28,7 @@ from tests.photographs import photo_jpeg
 from tests.property.job_model import Story, shown, story_of
 
 _DAY_S = 86_400.0
+_Result = TypeVar("_Result")
 KEEP = RetentionLimits(retention_s=_DAY_S, storage_bytes=2**40, every_s=_DAY_S)
 EVICT = RetentionLimits(retention_s=_DAY_S, storage_bytes=0, every_s=_DAY_S)
 FORGET = RetentionLimits(retention_s=-_DAY_S, storage_bytes=2**40, every_s=_DAY_S, tombstone_s=-1.0)
@@ -261,6 +263,19 @@ async def restarted(house: House) -> House:
     await asyncio.to_thread(house.reopen)
     await house.start(await asyncio.to_thread(house.digests))
     return house
+
+
+async def soon(future: Awaitable[_Result]) -> _Result:
+    """What it gives, if that comes within our patience."""
+    async with asyncio.timeout(PATIENCE_S):
+        return await future
+
+
+async def until_told(house: House, job: Job, event: str, count: int = 1) -> None:
+    """Return once the job has so many events of that type."""
+    async with asyncio.timeout(PATIENCE_S):
+        while (await house.told(job)).count(event) < count:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.001)
 
 
 async def passing(house: House, place: str) -> None:

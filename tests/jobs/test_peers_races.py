@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from pixelpipe.errors import NotRetryableError
+from pixelpipe.errors import NotRetryableError, StorageFailedError
 from pixelpipe.jobs.model import Job, JobState
 from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.storage.marks import FileMarks
 from tests.http_jobs import until
 from tests.jobs.gates import PATIENCE_S
-from tests.jobs.house import EVICT
+from tests.jobs.house import EVICT, House, soon, until_told
 from tests.jobs.town import Line, Town, heard, open_town
 
 
@@ -229,3 +229,57 @@ async def test_a_retry_whose_job_is_claimed_before_it_is_recorded_is_refused(tow
     job = await second
     await two.finish(job)
     assert (await two.told(job)).count("job.requeued") == 1
+
+
+async def test_a_job_that_is_tried_again_elsewhere_while_it_is_removed_is_cancelled(
+    town: Town,
+) -> None:
+    one, two = town.houses
+    job = await _failed(town)
+    one.gates.closed = {"bury in"}
+    deleting = asyncio.create_task(one.service.delete(job.id, EVERYBODYS))
+    await one.gates.arrival("bury in")
+    await two.service.retry(job.id, EVERYBODYS)
+    one.gates.open()
+    cancelled = await soon(deleting)
+    assert cancelled is not None
+    assert cancelled.state is JobState.CANCELLED
+
+
+async def test_what_is_made_again_here_does_not_undo_an_end_elsewhere(town: Town) -> None:
+    one, two = town.houses
+    job = await one.submit(32, 48)
+    work = await one.decoded(job)
+    work.start(0)
+    work.make(0)
+    work.start(1)
+    work.fail(1)
+    job = await one.ended(job)
+    lost = job.variants[0].blob
+    assert lost is not None
+    await asyncio.to_thread(one.remove, lost.sha256)
+    await two.service.retry(job.id, EVERYBODYS)
+    again = await two.decoded(job)
+    again.start(0)
+    await until_told(two, job, "variant.started", 3)
+
+    # Made by another version of the codec, so that the journal has to be told of it.
+    made = one.engine.bytes_of
+    one.engine.bytes_of = lambda content, task: made(content, task) + b"!"
+    one.gates.closed = {"write in", "get out"}
+    reading = asyncio.create_task(_read(one, job))
+    mending = await one.decoded(job)
+    mending.start(0)
+    mending.make(0)
+    await one.gates.arrival("get out")
+    again.make(0)
+    await two.ended(job)
+    one.gates.open()
+    with pytest.raises(StorageFailedError, match="tried again"):
+        await soon(reading)
+    assert (await one.stored(job.id)).state is JobState.COMPLETED
+
+
+async def _read(house: House, job: Job) -> None:
+    with house.service.reading(job):
+        await house.service.stored(job, job.variants[0])

@@ -8,7 +8,7 @@ from pixelpipe.errors import StorageFullError
 from pixelpipe.jobs.model import JobState
 from pixelpipe.jobs.reach import EVERYBODYS
 from tests.jobs.gates import PATIENCE_S
-from tests.jobs.house import House, restarted
+from tests.jobs.house import House, restarted, soon
 from tests.property.job_model import shown, story_of
 
 
@@ -98,6 +98,9 @@ async def test_what_comes_after_a_step_that_is_given_up_is_given_up_too(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pixelpipe.jobs.recorder._BATCH", 3)
+    # It is not tried again of itself: the next attempt is the last.
+    monkeypatch.setattr("pixelpipe.jobs.recorder._BACKOFF_FIRST_S", 3600.0)
+    monkeypatch.setattr("pixelpipe.jobs.recorder._BACKOFF_MOST_S", 3600.0)
     job = await house.submit(32)
     work = await house.work(job)
     work.load()
@@ -106,10 +109,25 @@ async def test_what_comes_after_a_step_that_is_given_up_is_given_up_too(
     work.start(0)
     work.fail(0)
     await _until_refused(house, 1)
-    assert (
-        await house.service.get(job.id, EVERYBODYS)
-    ).ended  # A fourth step, that of the job's end.
+    async with asyncio.timeout(PATIENCE_S):
+        # A fourth step, that of the job's end.
+        while not (await house.service.get(job.id, EVERYBODYS)).ended:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.001)
     house.gates.failing = 1  # There is room again, one step too late.
     await house.service.drain(0)
     assert not (await house.stored(job.id)).ended
     assert await house.told(job) == ["job.accepted"]
+
+
+async def test_an_end_that_could_not_be_recorded_is_told_to_nobody(house: House) -> None:
+    job = await house.submit(32)
+    waiting = asyncio.create_task(house.service.wait(job, PATIENCE_S))
+    work = await house.decoded(job)
+    work.start(0)
+    await house.gates.settled()
+    house.gates.failing = 1000
+    work.fail(0)
+    await _until_refused(house, 1)
+    await house.service.drain(0)
+    assert (await soon(waiting)).state is JobState.RUNNING
+    assert (await house.stored(job.id)).state is JobState.RUNNING

@@ -15,7 +15,7 @@ from pixelpipe.jobs.model import Job, new_job_id
 from pixelpipe.jobs.submission import Submission
 from pixelpipe.node import Node
 from pixelpipe.runtime import Runtime, open_runtime
-from pixelpipe.scaleout.queue_format import IMAGE
+from pixelpipe.scaleout.queue_format import IMAGE, read_request
 from pixelpipe.scaleout.queue_job import GivenUp, QueuedJob
 from pixelpipe.server.sources import AT_ONCE_PER_CLIENT, fetching
 from tests.photographs import photo_jpeg
@@ -106,6 +106,47 @@ async def test_what_was_made_is_told_also_of_a_job_that_is_given_up(node: Node, 
     assert await node.give_up(queued, GivenUp.STALLED) is None  # It was never begun.
     await node.process(queued)
     assert _state(await node.give_up(queued, GivenUp.STALLED)) == "completed"
+
+
+async def test_a_job_that_ended_before_it_could_be_cancelled_is_told_as_it_ended(
+    node: Node, url: str
+) -> None:
+    queued = Queued(url)
+    await node.process(queued)
+    assert _state(await node.give_up(queued, GivenUp.CANCELLED)) == "completed"
+
+
+async def test_a_job_that_another_node_accepts_at_the_same_moment_is_taken(
+    node: Node, runtime: Runtime, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exists, asked = runtime.service.exists, []
+    queued = Queued(url)
+
+    async def late(job_id: str) -> bool:
+        asked.append(job_id)
+        if len(asked) == 1:
+            # What the other one records after we have looked.
+            wanted = read_request(queued.data, runtime.presets, runtime.settings)
+            await node._accept(wanted, job_id, 0)
+            return False
+        return await exists(job_id)
+
+    monkeypatch.setattr("pixelpipe.node._AGAIN_S", 0.0)
+    monkeypatch.setattr(runtime.service, "exists", late)
+    assert _state(await node.process(queued)) == "completed"
+
+
+async def test_a_job_that_is_withdrawn_before_it_is_claimed_is_accepted_anew(
+    node: Node, runtime: Runtime, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exists, asked = runtime.service.exists, []
+
+    async def a_moment_ago(job_id: str) -> bool:
+        asked.append(job_id)
+        return len(asked) == 1 or await exists(job_id)
+
+    monkeypatch.setattr(runtime.service, "exists", a_moment_ago)
+    assert _state(await node.process(Queued(url))) == "completed"
 
 
 async def test_a_job_that_had_failed_before_it_was_given_up_says_what_was_wrong(

@@ -222,6 +222,21 @@ async def test_a_job_that_was_cancelled_while_it_waited_is_never_begun(house: Ho
     assert given_up == [("one", GivenUp.CANCELLED)]
 
 
+async def test_a_job_that_had_ended_before_it_could_be_cancelled_is_completed(
+    house: House,
+) -> None:
+    async def process(job: QueuedJob) -> object:
+        return job.id
+
+    async def give_up(job: QueuedJob, why: GivenUp) -> object:
+        return [job.id, why.name]
+
+    await house.queue.add("one", {})
+    await house.queue.cancel("one")
+    async with house.working(process, give_up=give_up):
+        assert await house.completed("one") == '["one","CANCELLED"]'
+
+
 async def test_an_end_that_cannot_be_recorded_is_recorded_later(house: House) -> None:
     tries: list[GivenUp] = []
 
