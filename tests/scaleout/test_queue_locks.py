@@ -60,17 +60,17 @@ async def test_locks_are_renewed_while_jobs_run_and_while_the_worker_closes(hous
     held.watch("short", "long")
     for job_id in held.begun:
         await house.queue.add(job_id, {})
-    async with house.working(held, concurrency=2) as worker:
+    async with house.working(held, timing=PATIENT, concurrency=2) as worker:
         for event in held.begun.values():
             await soon(event)
         closing = asyncio.create_task(worker.close(60))
         held.go_on["short"].set()
         await house.completed("short")
         # Another worker would take it if its lock were let go.
-        async with house.working(idle):
+        async with house.working(idle, timing=PATIENT):
             for _ in range(3):
-                await house.redis.pexpire(house.key("long:lock"), 300)
-                await until(lambda: _lives_longer(house, "long", 400))
+                await house.redis.expire(house.key("long:lock"), 60)
+                await until(lambda: _lives_longer(house, "long", 100_000))
         held.go_on["long"].set()
         await closing
     assert await house.completed("long") == "1"
@@ -128,10 +128,7 @@ async def _waits(house: House) -> bool:
     return not called and any(client["cmd"] == "bzpopmin" for client in own)
 
 
-async def test_a_job_that_does_not_end_is_handed_back_all_the_same(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(queue_worker, "_GRACE_S", 0.1)
+async def test_a_job_that_does_not_end_is_handed_back_all_the_same(house: House) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
     ended = asyncio.Event()
 

@@ -200,14 +200,15 @@ async def test_what_was_recorded_is_there_after_redis_was_restarted(
 async def test_a_silent_redis_is_waited_for_no_longer_than_that(
     live_redis: LiveRedis, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_server, "ANSWER_S", 0.2)
     async with opened_in_redis(live_redis.url, prefix) as stock:
         job = await stock.enter(make_job("a"))
         record = step(job)
         live_redis.freeze()
         try:
-            with pytest.raises(StorageUnavailableError):
-                await stock.write(record)
+            with monkeypatch.context() as impatient:
+                impatient.setattr(redis_server, "ANSWER_S", 0.2)
+                with pytest.raises(StorageUnavailableError):
+                    await stock.write(record)
         finally:
             live_redis.thaw()
         (event,) = await stock.write(record)
