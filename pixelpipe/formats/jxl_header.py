@@ -22,6 +22,7 @@ _FILTER_CHANNEL: Choices = ((0, 1), (2, 0), (4, 3), (8, 19))
 _CHROMATICITY: Choices = ((19, 0), (19, 524288), (20, 1048576), (21, 2097152))
 
 _GRAY, _XYB = 1, 2
+_MOST_WHOLE_BITS, _MOST_FLOAT_BITS = 31, 32
 _MAX_EXTRA_CHANNELS = 64  # of which more are read than are accepted
 _CUSTOM = 2
 _HALF_FLOAT_BITS = 16
@@ -126,9 +127,12 @@ def _skip_preview(bits: Bits) -> None:
 
 def _bit_depth(bits: Bits) -> int:
     if not bits.flag():
-        return bits.choose(_WHOLE_BITS)
-    depth = bits.choose(_FLOAT_BITS)
-    bits.take(4)  # of the exponent
+        depth, most = bits.choose(_WHOLE_BITS), _MOST_WHOLE_BITS
+    else:
+        depth, most = bits.choose(_FLOAT_BITS), _MOST_FLOAT_BITS
+        bits.take(4)  # of the exponent
+    if depth > most:
+        raise bits.damaged(f"its samples have {depth} bits")
     return depth
 
 

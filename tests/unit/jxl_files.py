@@ -24,7 +24,13 @@ DEPTHS: dict[int, Fields] = {
     10: [(0, 1), (1, 2)],
     12: [(0, 1), (2, 2)],
     16: [(0, 1), (3, 2), (15, 6)],
+    31: [(0, 1), (3, 2), (30, 6)],
     32: [(1, 1), (0, 2), (7, 4)],
+}
+TOO_DEEP: dict[int, Fields] = {
+    48: [(0, 1), (3, 2), (47, 6)],  # whole numbers; the others are floats
+    33: [(1, 1), (3, 2), (32, 6), (7, 4)],
+    64: [(1, 1), (3, 2), (63, 6), (7, 4)],
 }
 
 # 60x40 pixels, without loss: a red frame, a green one, a blue one; each is shown for one tick.
@@ -59,7 +65,7 @@ def header(  # noqa: PLR0913 - its fields
     small: Fields = [(1, 1), (0, 2), (1, 3)] if preview else []
     fields = [(0, 1), *side(height), (0, 3), *side(width)]
     fields += [(0, 1), (1, 1), (orientation - 1, 3), (0, 1), (preview, 1), *small]
-    fields += [(animated, 1), *ticks, *DEPTHS[depth], (1, 1), *count]
+    fields += [(animated, 1), *ticks, *(DEPTHS | TOO_DEEP)[depth], (1, 1), *count]
     fields += [field for channel in extra for field in channel]
     fields += [(xyb, 1), *color, (1, 1), (0, 2), (1, 1)]
     return b"\xff\x0a" + bits_from_low(fields)

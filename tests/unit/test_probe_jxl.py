@@ -12,6 +12,7 @@ from tests.unit.jxl_files import (
     PREMULTIPLIED,
     PROFILE,
     SRGB,
+    TOO_DEEP,
     Fields,
     contained,
     header,
@@ -46,6 +47,12 @@ def test_what_an_encoder_writes(size: tuple[int, int], mode: str, channels: int)
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_depths(depth: int) -> None:
     assert probed(header((5, 4), depth=depth)).bit_depth == depth
+
+
+@pytest.mark.parametrize("depth", TOO_DEEP)
+def test_samples_deeper_than_the_format_has_them_are_refused(depth: int) -> None:
+    with pytest.raises(DamagedImageError, match=f"its samples have {depth} bits"):
+        probed(header((5, 4), depth=depth))
 
 
 @pytest.mark.parametrize(
