@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pillow_heif
 import pillow_jxl  # noqa: F401 - with it Pillow, the tests' own codec, reads and writes JPEG XL
 import pytest
@@ -26,6 +27,11 @@ from tests.serving import Client, LiveServer, connected, small_settings
 from tests.turns import turn
 
 pillow_heif.register_heif_opener()
+
+# Property tests look at the same cases each time, so that a change fails for what it changed;
+# `--hypothesis-profile default` has them look elsewhere each time.
+hypothesis.settings.register_profile("steady", derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
