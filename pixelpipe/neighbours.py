@@ -77,7 +77,7 @@ class Neighbours:
             folder.chmod(0o700)  # Something else may have been put there first.
             # By way of this, for the name of a socket has no room for long paths.
             self._folder = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-            self._others = [self._address(number) for number in place.others]
+            self._others = [(_sender(), self._address(number)) for number in place.others]
             own = folder / str(place.number)
             own.unlink(missing_ok=True)
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -87,9 +87,9 @@ class Neighbours:
     def tell(self, notice: Notice) -> None:
         """Tell the others; see the port."""
         said = json.dumps([notice.kind, notice.about]).encode()
-        for address in self._others:
+        for sender, address in self._others:
             try:
-                self._socket.sendto(said, address)
+                sender.sendto(said, address)
             except (BlockingIOError, ConnectionRefusedError, FileNotFoundError):
                 continue
             except OSError as error:
@@ -109,7 +109,8 @@ class Neighbours:
         """Hear and tell nothing more."""
         if self._loop is not None:
             self._loop.remove_reader(self._socket)
-        self._socket.close()
+        for each in (self._socket, *(sender for sender, _ in self._others)):
+            each.close()
         os.close(self._folder)
 
     def _address(self, number: int) -> str:
@@ -137,6 +138,17 @@ class Neighbours:
     def _hear(self, notice: Notice) -> None:
         for hear in self._listeners:
             hear(notice)
+
+
+def _sender() -> socket.socket:
+    """One for each of the others.
+
+    What somebody who stands still has not read counts against the socket that it was sent from:
+    with one for all of them, nobody else could be told anything either.
+    """
+    sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sender.setblocking(False)
+    return sender
 
 
 def _owner(number: int) -> str:

@@ -82,6 +82,23 @@ async def test_who_is_not_there_or_does_not_listen_keeps_nobody_waiting(tmp_path
         one.tell(Notice(Kind.RECORDED))  # Its socket is there yet, and nobody behind it.
 
 
+async def test_those_who_stand_still_do_not_keep_the_others_from_hearing(tmp_path: Path) -> None:
+    count = 40
+    with ExitStack() as closes:
+        all_of_them = [
+            closes.enter_context(closing(await settled(number, count, tmp_path)))
+            for number in range(1, count + 1)
+        ]
+        one, *_, last = all_of_them
+        ear = Ear(last)
+        told = [Notice(Kind.HIT, str(number)) for number in range(30)]
+        for notice in told:
+            one.tell(notice)  # Nobody else ever reads.
+            await asyncio.sleep(0)
+        heard = [notice for notice in await ear.hears(len(told)) if notice.kind is Kind.HIT]
+        assert heard == told
+
+
 async def test_who_is_started_again_takes_its_place(tmp_path: Path) -> None:
     one, two = await settled(1, 2, tmp_path), await settled(2, 2, tmp_path)
     two.close()
