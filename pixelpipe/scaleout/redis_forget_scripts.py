@@ -62,13 +62,14 @@ return 1
 
 OVER = Script(
     """
-return call('ZRANGEBYSCORE', p .. text(), '-inf', text(), 'LIMIT', text(), text())
+return call('ZRANGEBYSCORE', p .. text(), '-inf', text(), 'WITHSCORES', 'LIMIT', text(), text())
 """,
     "no-writes",
 )
 """Some of those in `ended`, `deleted` or `unused`, the first first.
 
 Arguments: in which, before which moment as of ZRANGE, how many to pass over, and how many to give.
+Gives names and moments by turns.
 """
 
 AGO = Script("return whole(now - number())", "no-writes")
@@ -76,27 +77,28 @@ AGO = Script("return whole(now - number())", "no-writes")
 
 REMOVE = Script(
     """
-local limit_bytes, removed = number(), 0
+local limit_bytes, over, removed = number(), p .. text(), 0
 for _ = 1, number() do
   local bytes = limit_bytes >= 0 and tonumber(call('GET', p .. 'referenced-bytes') or '0')
   if bytes and bytes <= limit_bytes then return {removed, 1} end
-  local id = text()
+  local id, since = text(), text()
   local job = fields_of(id)
-  if job.ended then
+  if not job.tenant then
+    call('ZREM', over, id)
+  elseif call('ZSCORE', over, id) == since then
     remove(id, job)
     removed = removed + 1
-  elseif not job.tenant then
-    for _, name in ipairs({'ended', 'deleted'}) do call('ZREM', p .. name, id) end
   end
 end
 return {removed, 0}
 """,
     _MAKES_ROOM,
 )
-"""Remove ended jobs until blobs fit.
+"""Remove jobs that are over until blobs fit.
 
-Arguments: the bytes that all blobs together may have, or -1 to remove all of them; how many jobs,
-and their ids. Gives how many were removed, and 1 if that was enough.
+Arguments: the bytes that all blobs together may have, or -1 to remove all of them; `ended` or
+`deleted`; how many jobs, and of each the id and since when it is in there, as OVER gives them: one
+that was tried again since stays. Gives how many were removed, and 1 if that was enough.
 """
 
 MARK = Script(

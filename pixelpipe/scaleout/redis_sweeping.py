@@ -36,10 +36,11 @@ async def remove_jobs(
     removed = passed_over = 0
     limit = _ANY_BYTES if limit_bytes is None else limit_bytes
     while True:
-        found = [job_id.decode() for job_id in await _over(server, name, bound, passed_over)]
-        goners = [job_id for job_id in found if not keep(job_id)]
+        found = await _over(server, name, bound, passed_over)
+        goners = [(job_id, since) for job_id, since in found if not keep(job_id.decode())]
         passed_over += len(found) - len(goners)
-        count, enough = await server.run(REMOVE, limit, len(goners), *goners)
+        about = [part for goner in goners for part in goner]
+        count, enough = await server.run(REMOVE, limit, name, len(goners), *about)
         removed += count
         # Those that others removed meanwhile, or that were taken up again, are passed over as well.
         if enough or len(found) < _PORTION:
@@ -66,7 +67,8 @@ async def sweep(
     later = frozenset(suspects)
     removed = passed_over = 0
     while found := await _over(server, "unused", bound, passed_over):
-        gone = await sweep_of.remove(sha for sha in map(bytes.decode, found) if sha not in later)
+        unused = (sha256.decode() for sha256, _ in found)
+        gone = await sweep_of.remove(sha256 for sha256 in unused if sha256 not in later)
         removed += gone
         passed_over += len(found) - gone
     unsure = {sha256.decode() for sha256 in await server.run(UNSURE)}
@@ -81,9 +83,12 @@ async def unknown(server: RedisServer, sha256s: Collection[str]) -> Collection[s
     return [sha256.decode() for sha256 in found]
 
 
-async def _over(server: RedisServer, name: str, bound: str, passed_over: int) -> list[bytes]:
+async def _over(
+    server: RedisServer, name: str, bound: str, passed_over: int
+) -> list[tuple[bytes, bytes]]:
+    """Some of them, each with its moment."""
     found: list[bytes] = await server.run(OVER, name, bound, passed_over, _PORTION)
-    return found
+    return list(zip(found[::2], found[1::2], strict=True))
 
 
 class _Sweep:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,10 @@ from pixelpipe.errors import StorageUnavailableError
 from pixelpipe.jobs.model import Blob, Event, JobState
 from pixelpipe.jobs.records import LostJobError
 from pixelpipe.scaleout import redis_sweeping, redis_writing
-from pixelpipe.scaleout.redis_layout import LEASE_S
-from pixelpipe.scaleout.redis_server import open_redis
-from tests.journals import Shelf, Stock, at, end, entry, make_job, step, unused
+from pixelpipe.scaleout.redis_forget_scripts import REMOVE
+from pixelpipe.scaleout.redis_layout import LEASE_S, Script
+from pixelpipe.scaleout.redis_server import RedisServer, open_redis
+from tests.journals import Shelf, Stock, at, end, entry, make_job, requeue, step, unused
 from tests.redis_server import LiveRedis
 
 SMALL = Blob("small", 10)
@@ -207,3 +209,28 @@ async def test_jobs_that_end_on_two_nodes_at_once_are_all_told_of(one: Stock, tw
     due = await one.outbox.due(at(9), 10)
     assert sorted(found.id for found in due) == [f"msg_{job_id}_2" for job_id in "abcd"]
     assert await two.outbox.due(at(9), 10) == due
+
+
+@pytest.mark.parametrize("evicting", [False, True])
+async def test_a_job_that_ends_anew_while_its_removal_stands_still_stays(
+    one: Stock, two: Stock, monkeypatch: pytest.MonkeyPatch, *, evicting: bool
+) -> None:
+    job = await two.finished(make_job("a"), ended_s=1)
+    run = RedisServer.run
+
+    async def run_late(server: RedisServer, script: Script, *arguments: str | bytes | int) -> Any:
+        if script is REMOVE:
+            monkeypatch.setattr(RedisServer, "run", run)
+            await two.record(requeue(job))
+            await two.complete(job, {0: SMALL}, ended_s=1000)
+        return await run(server, script, *arguments)
+
+    monkeypatch.setattr(RedisServer, "run", run_late)
+    if evicting:
+        assert await one.journal.evict(0, unused) == 0
+    else:
+        removed = await one.journal.expire(
+            ended_before=at(500), deleted_before=at(500), keep=unused
+        )
+        assert removed == 0
+    assert (await two.get("a")).ended_at == at(1000)
