@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - `--help` and `--version` stay quick, `process` does without aiohttp
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import sys
@@ -176,7 +177,9 @@ def _serve_one(settings: "Settings", place: "Place", listens: "Connection") -> N
 
 
 def _tell(listens: "Connection", url: str) -> None:
-    listens.send_bytes(url.encode())
+    # Whoever has started us and no longer waits for it stops us.
+    with contextlib.suppress(BrokenPipeError):
+        listens.send_bytes(url.encode())
     listens.close()
 
 

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from math import ceil
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -176,7 +177,8 @@ class _Child:
                     name=f"pixelpipe-{self.place.number}",
                 )
                 # Here, and not in a thread: it dies with the thread that has started it.
-                process.start()
+                with _no_interrupts():
+                    process.start()
                 self.process = process
             self.started_s = loop.time()
             await _readable(told.fileno())
@@ -264,6 +266,9 @@ def _bound(kind: tuple[int, int, int], place: tuple[Any, ...], *, shared: bool) 
     bound = socket.socket(*kind)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if bound.family == socket.AF_INET6:
+            # As the processes listen: the IPv4 port of that number may be another's.
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if shared:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind(place)
@@ -271,6 +276,20 @@ def _bound(kind: tuple[int, int, int], place: tuple[Any, ...], *, shared: bool) 
         bound.close()
         raise
     return bound
+
+
+@contextlib.contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Around the start of a process: Ctrl-C is for us, also before it has come so far as to say so.
+
+    What is blocked here stays blocked there, from its first moment on.
+    """
+    resource_tracker.ensure_running()  # By its own start it would unblock them.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 async def _readable(descriptor: int) -> None:

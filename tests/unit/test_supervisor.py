@@ -5,6 +5,7 @@ import multiprocessing
 import signal
 import socket
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from pixelpipe.runtime import Runtime
 from pixelpipe.server.run import ListenError, _listen
 from pixelpipe.storage.folder import FolderInUseError, hold
 from pixelpipe.storage.leftovers import held_clear
-from pixelpipe.supervisor import ProcessEndedError, _Child, _reserved, supervise
+from pixelpipe.supervisor import ProcessEndedError, _Child, _no_interrupts, _reserved, supervise
 from tests.serving import small_settings
 
 PATIENCE_S = 20.0
@@ -59,6 +60,15 @@ async def test_a_system_without_room_for_a_process_is_asked_again(
     await asyncio.gather(keeping, return_exceptions=True)
 
 
+def test_another_server_may_have_the_same_port_of_the_other_kind_of_address() -> None:
+    """As with one process, which listens to IPv6 alone at an address of that kind."""
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", 0))
+        port = other.getsockname()[1]
+        with _reserved("::", port) as reserved:
+            assert reserved == port
+
+
 async def test_a_process_that_was_told_to_stop_at_its_start_has_not_said_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -68,6 +78,29 @@ async def test_a_process_that_was_told_to_stop_at_its_start_has_not_said_why(
     with pytest.raises(ProcessEndedError) as ended:
         await _Child(Settings(), Place(1, 2), print).start()
     assert ended.value.code == 0
+
+
+def _say_blocked(tells: Connection) -> None:
+    tells.send(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+
+
+def test_an_interrupt_of_the_group_is_nothing_to_a_process_that_starts() -> None:
+    told, tells = multiprocessing.Pipe(duplex=False)
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_say_blocked, args=(tells,))
+    with told, tells:
+        with _no_interrupts():
+            process.start()
+        assert told.recv() == {signal.SIGINT}
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+    process.join()
+
+
+def test_a_process_whose_start_nobody_awaits_any_more_goes_on_until_it_is_stopped() -> None:
+    told, tells = multiprocessing.Pipe(duplex=False)
+    told.close()
+    cli._tell(tells, "http://127.0.0.1:3000")
+    assert tells.closed
 
 
 def _two_addresses(*_: object, **__: object) -> list[tuple[object, ...]]:
