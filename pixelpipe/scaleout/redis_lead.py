@@ -73,15 +73,15 @@ class Lead:
     async def _seek(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            asked_s = loop.time()
+            until_s = loop.time() + _HELD_MS / 1000 - _RENEWED_S
             try:
                 led = bool(await self._server.run(LEAD, self._who, _HELD_MS))
             except StorageFailedError:
                 # Nobody else can have it for as long as it was given to us.
-                led = self.held
-            else:
-                self._until_s = asked_s + _HELD_MS / 1000 - _RENEWED_S
-            gained, self._held = led and not self._held, led
+                led, until_s = self.held, self._until_s
+            # Also if it was ours all along: what was due while we did not know was passed over.
+            gained = led and not self.held
+            self._held, self._until_s = led, until_s
             if gained and self.on_gain is not None:
                 self.on_gain()
             await asyncio.sleep(_RENEWED_S)

@@ -1,6 +1,8 @@
 """The writer of one node: its writes one after the other, each of them recorded once."""
 
 import asyncio
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +17,15 @@ from pixelpipe.jobs.records import MOST_POISONS, Entry, Outcome, Record, Refused
 from pixelpipe.scaleout.redis_batch import Argument, arguments_of, outcome_of
 from pixelpipe.scaleout.redis_read_scripts import COUNTERS
 from pixelpipe.scaleout.redis_server import RedisServer
-from pixelpipe.scaleout.redis_write_scripts import SETTLE, WITHDRAW, WRITE
+from pixelpipe.scaleout.redis_write_scripts import SESSION_KEPT_S, SETTLE, WITHDRAW, WRITE
 
 # Jobs whose blobs are known to be referred to, so that they are not looked for again.
 _JOBS_KNOWN = 2_000
 # While a sweep removes a blob, who wants it waits: so often, for so long.
 _LOOKS = 40
 _LOOK_S = 0.05
+# A write may come to Redis so much later than it was sent.
+_LATE_S = 60.0
 _NOTHING: frozenset[str] = frozenset()
 
 _log = structlog.get_logger(__name__)
@@ -82,6 +86,7 @@ class RedisWriter:
         self._owner = owner
         self._turn = asyncio.Lock()
         self._number = 0
+        self._sent_s = -math.inf
         self._unsettled: _Sent | None = None
         self._removals: int | None = None
         self._last_id = 0
@@ -153,6 +158,9 @@ class RedisWriter:
         assert self._removals is not None
         # From here on it may be recorded, whatever becomes of us.
         self._number, self._unsettled = number, _Sent(number, records)
+        # Who was idle for longer is forgotten, and nothing is lost by that.
+        remembered = time.monotonic() - self._sent_s < SESSION_KEPT_S - _LATE_S
+        self._sent_s = time.monotonic()
         reply = await self._server.run(
             WRITE,
             self._owner,
@@ -168,7 +176,7 @@ class RedisWriter:
         answer = _Answer(**from_json(reply))
         if answer.again is not None:
             self._number -= 1
-        if answer.forgot:
+        if answer.forgot and remembered:
             _log.error("Redis has lost steps that it had recorded: it was restarted, or emptied")
         return answer
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from pixelpipe.errors import StorageFailedError, StorageFullError, StorageUnavailableError
 from pixelpipe.jobs.model import Event, JobState
 from pixelpipe.jobs.records import Key, LostJobError
-from pixelpipe.scaleout import redis_server
+from pixelpipe.scaleout import redis_server, redis_writing
 from pixelpipe.scaleout.redis_server import open_redis
 from pixelpipe.sites import redis_url
 from tests.journals import (
@@ -229,6 +229,19 @@ async def test_a_redis_that_has_forgotten_gives_no_id_twice_and_is_complained_of
     assert isinstance(outcome, LostJobError)
     assert event.id > known.id
     assert [log["event"][:20] for log in logs] == ["Redis has lost steps"]
+
+
+async def test_a_node_that_did_nothing_for_a_month_has_lost_nothing(
+    live_redis: LiveRedis, prefix: str, one: Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await one.enter(make_job("a"))
+    await one.record(step(job))
+    async with open_redis(live_redis.url, prefix) as server:
+        assert await server.command("DEL", server.key("session:one"))  # As its time is over.
+    monkeypatch.setattr(redis_writing, "SESSION_KEPT_S", 0)
+    with capture_logs() as logs:
+        await one.record(step(job))
+    assert logs == []
 
 
 # Redis will not
