@@ -165,12 +165,14 @@ class Intake:
         sha256 = submission.upload.sha256
         reuse_keys = (reuse_key(sha256, wish) for wish in planned.wishes)
         job = new_job(submission, info, planned.plan, reuse_keys)
-        if self._runner.is_live(job.id):
-            raise LostJobError(job.id)  # Whoever had it here before us is about to accept it.
-        lease = submission.upload.take_over()
+        # Whoever claims a job of this id here just now has it in the list when his turn is over.
+        async with self._stores.turns.of(job.id):
+            if self._runner.is_live(job.id):
+                raise LostJobError(job.id)  # Whoever had it here before us is about to accept it.
+            lease = submission.upload.take_over()
+            self._runner.enlist(job)
         # In a task of its own: were the client to go now, the storage's thread would still be
         # reading from a lease that is somebody else's by then.
-        self._runner.enlist(job)
         task = asyncio.create_task(self._accept(job, key, lease, held=held))
         self._accepting.add(task)
         task.add_done_callback(self._accepted)

@@ -185,8 +185,8 @@ class Lifecycle:
         raise OwnerSilentError("The process that runs the job does not answer; try again.")
 
     async def cancel_here(self, job_id: str) -> None:
-        """End a job that is under way nowhere; see `JobService.cancel_taken`."""
-        if taken := await self._taken(job_id):
+        """End a job that is under way nowhere else; see `JobService.cancel_taken`."""
+        if taken := await self._taken(job_id, wanted=False):
             self._runner.cancel(job_id)
             self._runner.start(taken)
             await self._runner.wait(job_id, _CANCEL_S)
@@ -222,9 +222,11 @@ class Lifecycle:
         else:
             self._runner.start(taken, doom=doom)
 
-    async def _taken(self, job_id: str) -> Job | None:
-        """The job, as of `_take`, once it is not under way here."""
+    async def _taken(self, job_id: str, *, wanted: bool = True) -> Job | None:
+        """The job, as of `_take`, once it is not under way here; one not `wanted` is stopped."""
         while True:
+            if not wanted:
+                self._runner.cancel(job_id)
             await self._runner.gone(job_id)  # It may have been lost here, and come back.
             # Whoever claims a job must have enlisted it before the next one here claims it.
             async with self._stores.turns.of(job_id):

@@ -222,8 +222,9 @@ class JobService:
         await self._lifecycle.cancel_here(job_id)
 
     async def exists(self, job_id: str) -> bool:
-        """Whether there is, or was lately, a job of that id."""
-        return await self._stores.journal.get(job_id) is not None
+        """Whether there is, or was lately, a job of that id, or one is being accepted here."""
+        # At once of what is under way: nothing comes between its beginning and `end_of`.
+        return self._runner.is_live(job_id) or await self._stores.journal.get(job_id) is not None
 
     async def get(self, job_id: str, reach: Reach) -> Job:
         """The job, also one that was deleted lately.

@@ -49,12 +49,12 @@ class Tail:
             await asyncio.gather(self._reading, return_exceptions=True)
 
     async def catch_up(self) -> None:
-        """Announce what is in the journal by now.
+        """Announce what is in the journal by now; nothing where it has not begun.
 
         Raises:
             StorageFailedError: The journal cannot be read.
         """
-        while await self._read_some():
+        while self._reading is not None and await self._read_some():
             pass
 
     def look(self) -> None:

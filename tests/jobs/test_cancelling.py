@@ -6,7 +6,8 @@ import pytest
 
 from pixelpipe.jobs.model import Job, JobState
 from pixelpipe.jobs.reach import EVERYBODYS
-from tests.jobs.house import House, key_of, passing, story_in
+from tests.jobs.gates import PATIENCE_S
+from tests.jobs.house import House, key_of, passing, soon, story_in, until_told
 from tests.property.job_model import Story
 
 
@@ -115,3 +116,24 @@ async def test_a_client_that_goes_while_its_job_is_accepted_leaves_a_job_that_ru
     job = await house.submit(32, key=key)
     await house.finish(job)
     assert len({event.job_id for event in await house.journal.events(0, None, 100)}) == 1
+
+
+async def test_one_process_alone_reads_nothing_anew_when_it_stops(house: House) -> None:
+    await house.finish(await house.submit(16, number=1))
+    job = await house.submit(32)
+    waiting = asyncio.create_task(house.service.wait(job, PATIENCE_S))
+    work = await house.decoded(job)
+    work.start(0)
+    await until_told(house, job, "variant.started")
+    house.gates.closed = {"write out"}
+    work.make(0)
+    await passing(house, "write out")
+    ended = await house.gates.arrival("write out")
+    reads = house.gates.calls.get("events", 0)
+    draining = asyncio.create_task(house.service.drain(0))
+    await house.gates.settled()
+    house.gates.closed = set()
+    house.gates.go_on(ended)
+    assert (await soon(waiting)).state is JobState.COMPLETED
+    await soon(draining)
+    assert house.gates.calls.get("events", 0) == reads

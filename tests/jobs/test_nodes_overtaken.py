@@ -137,3 +137,53 @@ async def test_a_job_that_is_being_accepted_is_not_accepted_once_more(town: Town
     await one.gates.settled()
     assert not one.engine.leases
     assert (await one.stored(job_id)).state is JobState.QUEUED
+
+
+async def test_a_job_that_is_accepted_once_more_while_it_is_claimed_runs_to_its_end(
+    town: Town, line: Line
+) -> None:
+    front, one, _ = town.houses
+    job = await _had_before(front)
+    line.take()
+    one.gates.closed = {"claim out", "write in"}
+    running = asyncio.create_task(one.run(job.id))
+    claimed = await one.gates.arrival("claim out")
+    # Whoever had it before us here, and looked before it was there.
+    accepting = asyncio.create_task(_accept(one, job.id))
+    await one.gates.settled()
+    one.gates.go_on(claimed)
+    await one.gates.settled()
+    one.gates.open()
+    with pytest.raises(LostJobError):
+        await soon(accepting)
+    await one.finish(job)
+    assert (await soon(running)).state is JobState.COMPLETED
+
+
+async def test_a_job_that_begins_here_while_it_is_withdrawn_is_cancelled(
+    town: Town, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front, *_ = town.houses  # One that works as well.
+    job = await front.submit(32)
+    line.ids.clear()  # It has not got there yet.
+    front.gates.closed = {"claim in"}
+    withdraw, withdrawn = line.withdraw, asyncio.Event()
+    running: list[asyncio.Task[Job]] = []
+
+    async def late(job_id: str) -> bool:
+        found = await withdraw(job_id)
+        await line.put(job)
+        running.append(asyncio.create_task(front.run(line.take())))
+        await front.gates.arrival("claim in")
+        withdrawn.set()
+        return found
+
+    monkeypatch.setattr(line, "withdraw", late)
+    deleting = asyncio.create_task(front.service.delete(job.id, EVERYBODYS))
+    await soon(withdrawn.wait())
+    await front.gates.settled()
+    front.gates.open()
+    cancelled = await soon(deleting)
+    assert cancelled is not None
+    assert cancelled.state is JobState.CANCELLED
+    assert (await soon(running[0])).state is JobState.CANCELLED

@@ -1,8 +1,9 @@
 """What a node makes of jobs that other programs put in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -10,8 +11,8 @@ from aiohttp import web
 from bullmq import UnrecoverableError
 from pytest_aiohttp import AiohttpServer
 
-from pixelpipe.errors import InvalidSpecError, MemoryFullError
-from pixelpipe.jobs.model import Job, new_job_id
+from pixelpipe.errors import InvalidSpecError, MemoryFullError, StorageFailedError
+from pixelpipe.jobs.model import Job, JobState, new_job_id
 from pixelpipe.jobs.submission import Submission
 from pixelpipe.node import Node
 from pixelpipe.runtime import Runtime, open_runtime
@@ -22,6 +23,9 @@ from tests.photographs import photo_jpeg
 from tests.serving import small_settings
 
 WANTED = [{"name": "a", "resize": {"width": 20}}]
+SLOW = [{"name": f"v{n}", "resize": {"width": 4000 + n}, "format": "avif"} for n in range(9)]
+PATIENCE_S = 30.0
+_Asked = Callable[[str], Coroutine[Any, Any, Job | None]]
 
 
 class Queued(QueuedJob):
@@ -147,6 +151,87 @@ async def test_a_job_that_is_withdrawn_before_it_is_claimed_is_accepted_anew(
 
     monkeypatch.setattr(runtime.service, "exists", a_moment_ago)
     assert _state(await node.process(Queued(url))) == "completed"
+
+
+async def _begun(
+    node: Node, queued: Queued, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, asked: _Asked
+) -> asyncio.Task[object]:
+    """The job, once it runs; from then on the journal answers `asked`."""
+    started = asyncio.Event()
+    journal, runner = runtime.service._stores.journal, runtime.service._runner
+    start = runner.start
+
+    def begin(job: Job, **more: Any) -> None:
+        start(job, **more)
+        monkeypatch.setattr(journal, "get", asked)
+        started.set()
+
+    monkeypatch.setattr(runner, "start", begin)
+    doing = asyncio.create_task(node.process(queued))
+    async with asyncio.timeout(PATIENCE_S):
+        await started.wait()
+    return doing
+
+
+async def test_who_leaves_a_job_that_has_just_begun_lets_go_of_it(
+    node: Node, runtime: Runtime, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = runtime.service._stores.journal.get
+
+    async def asked(_: str) -> None:
+        await asyncio.Event().wait()
+
+    queued = Queued(url, variants=SLOW)
+    doing = await _begun(node, queued, runtime, monkeypatch, asked)
+    doing.cancel()
+    await asyncio.gather(doing, return_exceptions=True)
+    async with asyncio.timeout(PATIENCE_S):
+        await runtime.service._runner.gone(await queued.journal_id())
+    job = await get(await queued.journal_id())
+    assert job is not None
+    assert not job.ended
+
+
+async def test_a_job_that_has_begun_is_not_failed_when_the_journal_cannot_be_read(
+    node: Node, runtime: Runtime, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get, failures = runtime.service._stores.journal.get, [StorageFailedError("It is away.")]
+
+    async def asked(job_id: str) -> Job | None:
+        if failures:
+            raise failures.pop()
+        return await get(job_id)
+
+    doing = await _begun(node, Queued(url), runtime, monkeypatch, asked)
+    assert _state(await doing) == "completed"
+
+
+async def test_a_job_that_is_cancelled_while_it_is_accepted_is_cancelled(
+    node: Node, runtime: Runtime, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    store = runtime.service._intake._store
+
+    async def slow(*source: Any) -> bool:
+        begun.set()
+        await go_on.wait()
+        return await store(*source)
+
+    monkeypatch.setattr(runtime.service._intake, "_store", slow)
+    queued = Queued(url)
+    doing = asyncio.create_task(node.process(queued))
+    async with asyncio.timeout(PATIENCE_S):
+        await begun.wait()
+    doing.cancel()
+    await asyncio.gather(doing, return_exceptions=True)
+    giving_up = asyncio.create_task(node.give_up(queued, GivenUp.CANCELLED))
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(UnrecoverableError, match="cancelled"):
+        await giving_up
+    job = await runtime.service._stores.journal.get(await queued.journal_id())
+    assert job is not None
+    assert job.state is JobState.CANCELLED
 
 
 async def test_a_job_that_had_failed_before_it_was_given_up_says_what_was_wrong(
