@@ -30,7 +30,7 @@ class Others:
         self._feed = feed
         self._peers = peers
         self._tail = Tail(journal, self._see)
-        self.elsewhere = Elsewhere(journal, self._tail.catch_up)
+        self.elsewhere = Elsewhere(journal, self._catch_up)
         self.waiting: set[asyncio.Task[bool]] = set()
         self._until_s = math.inf
 
@@ -65,6 +65,11 @@ class Others:
         else:
             self._feed.announce(events)
         self._peers.tell(Notice(Kind.RECORDED))
+
+    async def _catch_up(self) -> None:
+        # Where nobody follows others, the tail has not begun: it would read from the very first.
+        if self._peers.followed and not self._peers.alone:
+            await self._tail.catch_up()
 
     def _see(self, events: Sequence[Event]) -> None:
         """Tell those who follow here of events that are in the journal, whoever recorded them."""

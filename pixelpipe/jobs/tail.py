@@ -49,12 +49,12 @@ class Tail:
             await asyncio.gather(self._reading, return_exceptions=True)
 
     async def catch_up(self) -> None:
-        """Announce what is in the journal by now; nothing where it has not begun.
+        """Announce what is in the journal by now.
 
         Raises:
             StorageFailedError: The journal cannot be read.
         """
-        while self._reading is not None and await self._read_some():
+        while await self._read_some():
             pass
 
     def look(self) -> None:
