@@ -1,11 +1,9 @@
 """Jobs go through a queue: one process accepts, others work, whoever is asked answers."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from pixelpipe.errors import QueueFullError, WorkerCrashedError
 from pixelpipe.jobs import dispatch
@@ -16,17 +14,6 @@ from tests.http_jobs import until
 from tests.jobs.gates import PATIENCE_S
 from tests.jobs.house import House, key_of, photo, specs
 from tests.jobs.town import Line, Town, heard, open_town
-
-
-@pytest.fixture
-def line() -> Line:
-    return Line()
-
-
-@pytest_asyncio.fixture
-async def town(tmp_path: Path, line: Line) -> AsyncIterator[Town]:
-    async with open_town(tmp_path, "front", "node 1", "node 2", line=line) as opened:
-        yield opened
 
 
 def working(house: House, job_id: str) -> asyncio.Task[Job]:

@@ -1,11 +1,8 @@
 """Jobs that change hands, end and begin again while somebody has, or waits for, them."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from pixelpipe.errors import WorkerCrashedError
 from pixelpipe.jobs.model import JobState
@@ -13,18 +10,7 @@ from pixelpipe.jobs.reach import EVERYBODYS
 from tests.http_jobs import until
 from tests.jobs.gates import PATIENCE_S
 from tests.jobs.house import passing
-from tests.jobs.town import Line, Town, heard, open_town
-
-
-@pytest.fixture
-def line() -> Line:
-    return Line()
-
-
-@pytest_asyncio.fixture
-async def town(tmp_path: Path, line: Line) -> AsyncIterator[Town]:
-    async with open_town(tmp_path, "front", "node 1", "node 2", line=line) as opened:
-        yield opened
+from tests.jobs.town import Line, Town, heard
 
 
 async def test_what_a_node_lets_go_of_while_it_takes_it_over_it_can_take_again(

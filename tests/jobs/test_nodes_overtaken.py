@@ -1,30 +1,16 @@
 """Who takes a job, and is overtaken before he is told that he has it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from pixelpipe.jobs.model import Job, JobState, new_job_id
 from pixelpipe.jobs.reach import EVERYBODYS
 from pixelpipe.jobs.records import LostJobError
 from pixelpipe.jobs.submission import Caller, Submission, Wishes
 from tests.jobs.house import House, passing, photo, soon, specs, until_told
-from tests.jobs.town import Line, Town, open_town
-
-
-@pytest.fixture
-def line() -> Line:
-    return Line()
-
-
-@pytest_asyncio.fixture
-async def town(tmp_path: Path, line: Line) -> AsyncIterator[Town]:
-    async with open_town(tmp_path, "front", "node 1", "node 2", line=line) as opened:
-        yield opened
+from tests.jobs.town import Line, Town
 
 
 async def _had_before(house: House) -> Job:
